@@ -1,0 +1,204 @@
+//! IAM policy documents: trust policies, resource policies, key policies.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// A policy document, with everything that may be one or many made a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyDocument {
+    /// The statements, in order.
+    pub statements: Vec<Statement>,
+}
+
+/// One statement of a policy document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Statement {
+    /// Its id, where it has one.
+    pub sid: Option<String>,
+    /// `Allow` or `Deny`.
+    pub effect: String,
+    /// Who: `*`, or `AWS:arn:aws:iam::111111111111:root`, `Service:ec2.amazonaws.com`, `Federated:…`.
+    pub principals: Vec<String>,
+    /// Accounts among the AWS principals, twelve digits each; `*` for everyone.
+    pub principal_accounts: Vec<String>,
+    /// ARNs among the AWS principals.
+    pub principal_arns: Vec<String>,
+    /// Everyone but these (`NotPrincipal`), in the same form.
+    pub not_principals: Vec<String>,
+    /// Actions: `s3:GetObject`, `kms:*`.
+    pub actions: Vec<String>,
+    /// Every action but these (`NotAction`).
+    pub not_actions: Vec<String>,
+    /// Resources: ARNs with wildcards.
+    pub resources: Vec<String>,
+    /// Every resource but these (`NotResource`).
+    pub not_resources: Vec<String>,
+    /// Conditions: one entry per operator, key and value.
+    pub conditions: Vec<Condition>,
+}
+
+/// One condition of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Condition {
+    /// Operator: `StringEquals`, `Bool`.
+    pub operator: String,
+    /// Condition key, lower case: `aws:securetransport`.
+    pub key: String,
+    /// Values; any of them may match.
+    pub values: Vec<String>,
+}
+
+impl PolicyDocument {
+    /// Parses a document; it may be URL-encoded, as IAM sends it. `None` if it is not a policy
+    /// document: then nothing may be concluded from it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let decoded;
+        let text = if text.trim_start().starts_with('%') {
+            decoded = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
+            decoded.as_ref()
+        } else {
+            text
+        };
+        let json: Json = serde_json::from_str(text).ok()?;
+        let statements = match json.as_object()?.get("Statement")? {
+            Json::Array(list) => list.iter().map(statement).collect::<Option<Vec<_>>>()?,
+            one @ Json::Object(_) => vec![statement(one)?],
+            _ => return None,
+        };
+        Some(Self { statements })
+    }
+}
+
+fn statement(json: &Json) -> Option<Statement> {
+    let map = json.as_object()?;
+    let known = [
+        "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
+    ];
+    if map.keys().any(|key| !known.contains(&key.as_str())) {
+        return None;
+    }
+    let effect = map.get("Effect")?.as_str()?;
+    if !matches!(effect, "Allow" | "Deny") {
+        return None;
+    }
+    let who = principals(map.get("Principal"))?;
+    let (principal_accounts, principal_arns) = aws_principals(&who);
+    Some(Statement {
+        principal_accounts,
+        principal_arns,
+        principals: who,
+        sid: map.get("Sid").and_then(Json::as_str).map(str::to_owned),
+        effect: effect.to_owned(),
+        not_principals: principals(map.get("NotPrincipal"))?,
+        actions: strings(map.get("Action"))?,
+        not_actions: strings(map.get("NotAction"))?,
+        resources: strings(map.get("Resource"))?,
+        not_resources: strings(map.get("NotResource"))?,
+        conditions: conditions(map.get("Condition"))?,
+    })
+}
+
+fn strings(json: Option<&Json>) -> Option<Vec<String>> {
+    match json {
+        None => Some(Vec::new()),
+        Some(Json::Array(list)) => list.iter().map(scalar).collect(),
+        Some(one) => Some(vec![scalar(one)?]),
+    }
+}
+
+fn scalar(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) => Some(text.clone()),
+        Json::Bool(b) => Some(b.to_string()),
+        Json::Number(n) => Some(n.to_string()),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
+}
+
+fn principals(json: Option<&Json>) -> Option<Vec<String>> {
+    match json {
+        None => Some(Vec::new()),
+        Some(Json::String(all)) => Some(vec![all.clone()]),
+        Some(Json::Object(kinds)) => {
+            let mut all = Vec::new();
+            for (kind, names) in kinds {
+                all.extend(strings(Some(names))?.into_iter().map(|name| format!("{kind}:{name}")));
+            }
+            Some(all)
+        }
+        Some(_) => None,
+    }
+}
+
+/// Accounts and ARNs of principals of the kind `AWS`, or of everyone.
+fn aws_principals(principals: &[String]) -> (Vec<String>, Vec<String>) {
+    let mut accounts = Vec::new();
+    let mut arns = Vec::new();
+    for principal in principals {
+        let name = match principal.strip_prefix("AWS:") {
+            Some(name) => name,
+            None if principal == "*" => principal,
+            None => continue,
+        };
+        let mut parts = name.splitn(6, ':');
+        let account = if parts.next() == Some("arn") {
+            arns.push(name.to_owned());
+            parts.nth(3).unwrap_or(name)
+        } else {
+            // An account id, `*`, or the unique id that is left of a deleted principal.
+            name
+        };
+        if !accounts.iter().any(|a| a == account) {
+            accounts.push(account.to_owned());
+        }
+    }
+    (accounts, arns)
+}
+
+fn conditions(json: Option<&Json>) -> Option<Vec<Condition>> {
+    let Some(json) = json else { return Some(Vec::new()) };
+    let mut all = Vec::new();
+    for (operator, keys) in json.as_object()? {
+        let keys: BTreeMap<_, _> = keys.as_object()?.iter().collect();
+        for (key, values) in keys {
+            let values = strings(Some(values))?;
+            all.push(Condition { operator: operator.clone(), key: key.to_ascii_lowercase(), values });
+        }
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PolicyDocument;
+
+    #[test]
+    fn one_and_many_become_lists() {
+        let document = PolicyDocument::parse(
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["a","b"],
+                "Condition":{"Bool":{"aws:SecureTransport":false}}}}"#,
+        );
+        let statement = document.expect("a document").statements.remove(0);
+        assert_eq!(statement.principals, ["*"]);
+        assert_eq!(statement.principal_accounts, ["*"]);
+        assert_eq!(statement.resources, ["a", "b"]);
+        assert_eq!(statement.conditions[0].key, "aws:securetransport");
+        assert_eq!(statement.conditions[0].values, ["false"]);
+    }
+
+    #[test]
+    fn what_is_not_a_document_is_none() {
+        for text in ["", "{}", "[]", r#"{"Statement":"x"}"#, r#"{"Statement":[{"Effect":"Perhaps"}]}"#, r#"{"Statement":[{"Effect":"Allow","Actoin":"x"}]}"#] {
+            assert!(PolicyDocument::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn url_encoded_documents_are_decoded() {
+        let document = PolicyDocument::parse("%7B%22Statement%22%3A%5B%5D%7D");
+        assert!(document.expect("a document").statements.is_empty());
+    }
+}

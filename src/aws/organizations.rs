@@ -1,0 +1,218 @@
+//! AWS Organizations: the service control policies that bind the account, and the accounts there are.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Operation, PolicyDocument, Scope, Service, op};
+use crate::estate::{Link, Required};
+
+/// A service control policy that binds this account; the management account has none of the organisation's own, they never bind it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ServiceControlPolicy {
+    /// Identifier: `p-FullAWSAccess`, `p-a1b2c3d4`.
+    pub policy_id: Required<String>,
+    /// Name.
+    pub policy_name: Required<String>,
+    /// Whether AWS wrote it, as it did `FullAWSAccess`.
+    pub aws_managed: Required<bool>,
+    /// What it allows and denies.
+    pub document: Required<PolicyDocument>,
+    /// Where it is attached between this account and the root: the account, organisational units, the root.
+    pub target_ids: Required<Vec<String>>,
+}
+
+resource_types! {
+    "organizations":
+    ServiceControlPolicy = "AWS::Organizations::ServiceControlPolicy",
+}
+
+const OPERATIONS: &[Operation] = &[
+    op("ListParents", "organizations:ListParents"),
+    op("ListPoliciesForTarget", "organizations:ListPoliciesForTarget"),
+    op("DescribePolicy", "organizations:DescribePolicy"),
+    op("ListAccounts", "organizations:ListAccounts"),
+];
+
+const LINKS: &[Link] = &[];
+
+/// AWS Organizations.
+pub static SERVICE: Service = Service {
+    name: "organizations",
+    scope: Scope::Global,
+    types: TYPES,
+    operations: OPERATIONS,
+    links: LINKS,
+    per_second: 5,
+    register,
+    #[cfg(all(feature = "aws", feature = "organizations"))]
+    collect: Some(|cx| Box::pin(live::collect(cx))),
+    #[cfg(all(feature = "aws", not(feature = "organizations")))]
+    collect: None,
+};
+
+#[cfg(feature = "organizations")]
+pub(crate) use live::accounts;
+
+#[cfg(feature = "organizations")]
+mod live {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use aws_sdk_organizations::Client;
+    use aws_sdk_organizations::types::{self, AccountState, AccountStatus, ParentType, PolicyType};
+
+    use super::ServiceControlPolicy;
+    use crate::aws::PolicyDocument;
+    use crate::aws::cx::{Collected, Cx, Items};
+    use crate::estate::{Fetched, Gap, Reason, Required, Resource, ResponseId};
+
+    const NOT_IN_USE: &str = "AWSOrganizationsNotInUseException";
+    const POLICIES: &str = "ListPoliciesForTarget";
+
+    pub(super) async fn collect(cx: Cx) -> Collected {
+        let organizations = Client::new(&cx.sdk());
+        let mut out = Collected::default();
+        let chain = chain(&cx, &organizations).await;
+        if chain.gap.as_ref().is_some_and(|gap| gap.code.as_deref() == Some(NOT_IN_USE)) {
+            out.listings.push(cx.listing::<ServiceControlPolicy>(0, None));
+            return out;
+        }
+        let (attached, gap) = attached(&cx, &organizations, chain).await;
+        out.listings.push(cx.listing::<ServiceControlPolicy>(attached.len(), gap.clone()));
+        out.resources = cx.each(attached, |policy| policy_of(&cx, &organizations, policy, gap.clone())).await;
+        out
+    }
+
+    /// The account and everything above it, as far as it was seen.
+    struct Chain {
+        ids: Vec<String>,
+        from: Vec<ResponseId>,
+        gap: Option<Arc<Gap>>,
+    }
+
+    async fn chain(cx: &Cx, organizations: &Client) -> Chain {
+        const OP: &str = "ListParents";
+        let mut chain = Chain { ids: Vec::new(), from: Vec::new(), gap: None };
+        let mut child = cx.account().to_owned();
+        loop {
+            chain.ids.push(child.clone());
+            let pages =
+                cx.pages(OP, organizations.list_parents().child_id(child).into_paginator().send(), |page| page.next_token.as_deref()).await;
+            chain.from.extend(pages.pages.iter().flat_map(|(_, responses)| responses).copied());
+            let Items { mut items, gap } = pages.items(cx, OP, |page| page.parents);
+            if gap.is_some() {
+                chain.gap = gap;
+                return chain;
+            }
+            let parent = items.pop().filter(|_| items.is_empty()).map(|(parent, _)| parent);
+            match parent.and_then(|p| p.id.zip(p.r#type)) {
+                Some((root, ParentType::Root)) => {
+                    chain.ids.push(root);
+                    return chain;
+                }
+                Some((unit, ParentType::OrganizationalUnit)) if !chain.ids.contains(&unit) => child = unit,
+                _ => {
+                    chain.gap = Some(cx.gap(OP, Reason::Unparsable, None, Some("no single parent of a known type")));
+                    return chain;
+                }
+            }
+        }
+    }
+
+    /// A policy, and where it is attached.
+    struct Attached {
+        arn: String,
+        id: String,
+        summary: types::PolicySummary,
+        targets: Vec<String>,
+        from: Vec<ResponseId>,
+    }
+
+    /// The policies attached to the account and to everything above it, and why there may be more.
+    async fn attached(cx: &Cx, organizations: &Client, chain: Chain) -> (Vec<Attached>, Option<Arc<Gap>>) {
+        let mut gap = chain.gap;
+        let answers = cx.each(chain.ids, |target| async move {
+            let request = organizations.list_policies_for_target().target_id(&target).filter(PolicyType::ServiceControlPolicy);
+            let pages = cx.pages(POLICIES, request.into_paginator().send(), |page| page.next_token.as_deref()).await;
+            (target, pages.items(cx, POLICIES, |page| page.policies))
+        });
+        let mut found = BTreeMap::<String, Attached>::new();
+        for (target, items) in answers.await {
+            gap = gap.or(items.gap);
+            for (summary, responses) in items.items {
+                let id = cx.need(POLICIES, "Policies.Id", summary.id.clone());
+                let arn = cx.need(POLICIES, "Policies.Arn", summary.arn.clone());
+                let (id, arn) = match (id, arn) {
+                    (Required::Known(id), Required::Known(arn)) => (id, arn),
+                    (Required::Unknown(missing), _) | (_, Required::Unknown(missing)) => {
+                        gap = gap.or(Some(missing));
+                        continue;
+                    }
+                };
+                // The organisation's policies are those of its management account, which they never bind.
+                if arn.split(':').nth(4) == Some(cx.account()) {
+                    continue;
+                }
+                let new = || Attached { arn, id: id.clone(), summary, targets: Vec::new(), from: chain.from.clone() };
+                let policy = found.entry(id.clone()).or_insert_with(new);
+                policy.targets.push(target.clone());
+                policy.from.extend(responses);
+            }
+        }
+        (found.into_values().collect(), gap)
+    }
+
+    async fn policy_of(cx: &Cx, organizations: &Client, policy: Attached, gap: Option<Arc<Gap>>) -> Resource {
+        const OP: &str = "DescribePolicy";
+        let Attached { arn, id, summary, targets, mut from } = policy;
+        let answer = cx.send(OP, organizations.describe_policy().policy_id(&id).send()).await.required(&mut from);
+        let content = answer.and_then(|a| cx.need(OP, "Policy.Content", a.policy.and_then(|p| p.content)));
+        let document = content.and_then(|text| match PolicyDocument::parse(&text) {
+            Some(document) => Required::Known(document),
+            None => Required::Unknown(cx.gap(OP, Reason::Unparsable, None, Some("Content is not a policy document"))),
+        });
+        let name = summary.name.clone().unwrap_or_else(|| id.clone());
+        let properties = ServiceControlPolicy {
+            policy_id: Required::Known(id.clone()),
+            policy_name: cx.need(POLICIES, "Policies.Name", summary.name),
+            // Where AWS leaves the member out the SDK says false, which nothing is proved by.
+            aws_managed: Required::Known(summary.aws_managed),
+            document,
+            // It may be attached in a place that was not seen as well.
+            target_ids: gap.map_or(Required::Known(targets), Required::Unknown),
+        };
+        // Tags of a policy speak of the organisation; where it belongs is settled by the account it binds.
+        cx.new_resource(arn, id, name, Fetched::Absent, properties, from)
+    }
+
+    /// Id and name of every active account of the organisation; of all of them, or of none.
+    pub(crate) async fn accounts(cx: &Cx) -> Result<Vec<(String, String)>, Arc<Gap>> {
+        const OP: &str = "ListAccounts";
+        let organizations = Client::new(&cx.sdk());
+        let pages = cx.pages(OP, organizations.list_accounts().into_paginator().send(), |page| page.next_token.as_deref()).await;
+        let Items { items, gap } = pages.items(cx, OP, |page| page.accounts);
+        if let Some(gap) = gap {
+            return Err(gap);
+        }
+        let mut accounts = Vec::new();
+        for (account, _) in items {
+            let active = is_active(&account);
+            match (cx.need(OP, "Accounts.Id", account.id), cx.need(OP, "Accounts.State", active)) {
+                (Required::Known(id), Required::Known(true)) => {
+                    let name = account.name.unwrap_or_else(|| id.clone());
+                    accounts.push((id, name));
+                }
+                (Required::Known(_), Required::Known(false)) => {}
+                (Required::Unknown(gap), _) | (_, Required::Unknown(gap)) => return Err(gap),
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// Whether an account can be entered: by `State`, or by `Status`, which AWS is replacing with it.
+    fn is_active(account: &types::Account) -> Option<bool> {
+        let by_state = account.state.as_ref().map(|state| *state == AccountState::Active);
+        let by_status = || account.status.as_ref().map(|status| *status == AccountStatus::Active);
+        by_state.or_else(by_status)
+    }
+}

@@ -1,0 +1,104 @@
+//! `keur check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::setup::Setup;
+use super::source::{self, SourceArgs, WhenArgs};
+use super::{CommonArgs, Outcome, Terminal, output};
+use crate::evaluate::{evaluate, population};
+use crate::framework::{apply, roll_up};
+use crate::policy::Severity;
+use crate::report::{Format, Report, Style};
+
+/// Options of `keur check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(flatten)]
+    when: WhenArgs,
+    /// Output: `table`, `json`, or `json=report.json` for a file; may be given several times
+    #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
+    format: Vec<Output>,
+    /// Fail on deviations of this severity or above: critical, high, medium, low
+    #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
+    fail_on: Severity,
+}
+
+#[derive(Debug, Clone)]
+struct Output {
+    format: Format,
+    path: Option<PathBuf>,
+}
+
+fn output_of(text: &str) -> Result<Output, String> {
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) if !path.is_empty() => (name, Some(PathBuf::from(path))),
+        Some(_) => return Err("there is no path after `=`".to_owned()),
+        None => (text, None),
+    };
+    match Format::ALL.iter().find(|(known, _)| *known == name) {
+        Some((_, format)) => Ok(Output { format: *format, path }),
+        None => {
+            let known = Format::ALL.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            Err(format!("formats are {known}"))
+        }
+    }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let found = Severity::WORDS.iter().find(|(word, _)| *word == text).map(|(_, severity)| *severity);
+    found.ok_or_else(|| "severities are critical, high, medium and low".to_owned())
+}
+
+pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
+    for output in &args.format {
+        if let Some(path) = &output.path {
+            output::check_writable(path)?;
+        }
+    }
+    if args.format.iter().filter(|o| o.path.is_none()).count() > 1 {
+        return Err(super::Failure::usage("only one format can go to standard output").hint("write the others to files: --format json=report.json"));
+    }
+    let mut sources = args.common.sources();
+    #[cfg(feature = "aws")]
+    if args.source.demo && sources.config.is_none() {
+        sources.built_in = Some(source::DEMO_CONFIG);
+    }
+    let setup = Setup::load(&sources, terminal)?;
+    let estate = source::estate(&args.source, &args.when, &setup, terminal)?;
+    let bundle = &setup.bundle;
+    let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate);
+    let as_of = estate.run.as_of;
+    let applied = apply(&setup.exceptions, &bundle.policies, &estate, &mut judgement, as_of);
+    for note in &applied.notes {
+        terminal.say(&note.render(terminal.color));
+    }
+    let report = Report {
+        organisation: setup.config.organisation.as_deref(),
+        population: population(&estate, &judgement),
+        controls: roll_up(&setup.framework, &bundle.policies, &judgement, &setup.attestations, as_of),
+        estate: &estate,
+        policies: &bundle.policies,
+        policies_sha256: &bundle.sha256,
+        statements: &bundle.statements,
+        judgement: &judgement,
+        framework: &setup.framework,
+        exceptions: &setup.exceptions,
+        fail_on: args.fail_on,
+    };
+    for output in &args.format {
+        match &output.path {
+            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
+            Some(path) => {
+                let plain = Style { color: false, ..terminal.style };
+                output::to_file(path, |out| report.write(output.format, plain, out))?;
+            }
+        }
+    }
+    Ok(report.exit_code())
+}

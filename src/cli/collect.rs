@@ -1,0 +1,170 @@
+//! `keur collect`, and the live and recorded sources of `keur check`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+use tokio::runtime::Runtime;
+
+use super::config::{Config, Regions};
+use super::progress::Bars;
+use super::setup::Setup;
+use super::source::{SourceArgs, WhenArgs};
+use super::{CommonArgs, Failure, Outcome, Terminal, output};
+use crate::aws::{self, AccountSpec, Observer, Request, SERVICES, Service, Silent, SourceTape, StartError, Sweep, Tape};
+use crate::estate::Estate;
+
+/// Options of `keur collect`.
+#[derive(Debug, Args)]
+pub(super) struct CollectArgs {
+    /// Where to save the estate; `-` for standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: PathBuf,
+    /// Keep every request and raw answer in this folder, which must be empty or new
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    tape: Option<PathBuf>,
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(flatten)]
+    when: WhenArgs,
+    /// Only these services
+    #[arg(long = "service", value_name = "NAME", num_args = 1..)]
+    services: Vec<String>,
+}
+
+pub(super) fn run(args: CollectArgs, terminal: &Terminal) -> Outcome {
+    let setup = Setup::load(&args.common.sources(), terminal)?;
+    let to_stdout = args.output.as_os_str() == "-";
+    if !to_stdout {
+        output::check_writable(&args.output)?;
+    }
+    if let Some(folder) = &args.tape {
+        Tape::check_target(folder).map_err(|error| Failure::usage(error.to_string()))?;
+    }
+    let services = named(&args.services)?;
+    let mut request = request(&setup, &args.when);
+    request.services = services;
+    request.record = args.tape.is_some();
+    let (estate, tape) = live(request, &setup, terminal)?;
+    if let (Some(folder), Some(tape)) = (&args.tape, tape) {
+        tape.write(folder).map_err(|error| Failure::usage(error.to_string()))?;
+    }
+    if to_stdout {
+        output::to_stdout(|out| estate.save(out))?;
+    } else {
+        output::to_file(&args.output, |out| estate.save(out))?;
+    }
+    let gaps = estate.gaps().len();
+    let open = if gaps == 0 { String::new() } else { format!("; {gaps} facts could not be read") };
+    terminal.say(&format!("{} resources, {} calls{open}", estate.resources.len(), estate.run.calls));
+    Ok(if gaps == 0 { 0 } else { 3 })
+}
+
+fn named(names: &[String]) -> Result<Vec<&'static Service>, Failure> {
+    if names.is_empty() {
+        return Ok(SERVICES.to_vec());
+    }
+    let known = || SERVICES.iter().map(|s| s.name);
+    names
+        .iter()
+        .map(|name| {
+            SERVICES.iter().copied().find(|s| s.name == name).ok_or_else(|| {
+                let near = crate::diag::nearest(name, known()).map_or_else(|| known().collect::<Vec<_>>().join(", "), |n| format!("did you mean `{n}`?"));
+                Failure::usage(format!("no service `{name}`")).hint(near)
+            })
+        })
+        .collect()
+}
+
+/// The services that the policies in use need.
+pub(super) fn needed(setup: &Setup) -> Vec<&'static Service> {
+    let mut kinds: BTreeSet<&str> = BTreeSet::new();
+    for policy in &setup.bundle.policies {
+        match policy.needs() {
+            Some(types) => kinds.extend(types),
+            None => return SERVICES.to_vec(),
+        }
+    }
+    // What tells environments and AWS's own objects apart comes from EC2.
+    SERVICES.iter().copied().filter(|s| s.name == "ec2" || s.types.iter().any(|t| kinds.contains(t))).collect()
+}
+
+fn request(setup: &Setup, when: &WhenArgs) -> Request {
+    let config: &Config = &setup.config;
+    let account = |a: &super::config::AccountEntry| AccountSpec {
+        id: a.id.clone(),
+        name: a.name.clone(),
+        role: a.role.clone(),
+        external_id: a.external_id.clone(),
+    };
+    Request {
+        profile: when.profile.clone().or_else(|| config.profile.clone()),
+        accounts: config.accounts.iter().map(account).collect(),
+        organization_role: config.organization_role.clone(),
+        sweep: match &config.sweep {
+            Regions::Enabled => Sweep::Enabled,
+            Regions::Only(regions) => Sweep::Only(regions.clone()),
+        },
+        allowed: setup.allowed.clone(),
+        services: needed(setup),
+        as_of: when.as_of,
+        now: super::now(),
+        record: false,
+    }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Failure::start(format!("no threads: {error}")))
+}
+
+fn live(request: Request, setup: &Setup, terminal: &Terminal) -> Result<(Estate, Option<Tape>), Failure> {
+    let bars = terminal.interactive.then(Bars::new);
+    let observer: &dyn Observer = match &bars {
+        Some(bars) => bars,
+        None => &Silent,
+    };
+    runtime()?.block_on(async {
+        tokio::select! {
+            done = aws::collect(request, &setup.registry, observer) => done.map_err(started),
+            _ = tokio::signal::ctrl_c() => Err(Failure { code: 130, message: "stopped; nothing was written".to_owned(), hint: None }),
+        }
+    })
+}
+
+fn started(error: StartError) -> Failure {
+    let message = error.to_string();
+    match error {
+        StartError::Credentials(_) => {
+            Failure::start(message).hint("set AWS_PROFILE or --profile, or run `aws sso login`; keur takes credentials as every AWS tool does")
+        }
+        StartError::Unreachable(_) => Failure::start(message).hint("check the network, AWS_REGION and AWS_ENDPOINT_URL"),
+        StartError::Refused(_) => Failure::start(message).hint("check that the credentials are current: `aws sts get-caller-identity`"),
+        StartError::Organisation(_) => Failure::start(message)
+            .hint("run it from the management account or a delegated administrator, or list `accounts:` in the configuration"),
+        StartError::Regions { .. } => Failure::usage(message).hint("mend `regions: allowed` in the configuration"),
+    }
+}
+
+/// The estate of a live run, a recording or the demo.
+pub(super) fn estate(source: &SourceArgs, when: &WhenArgs, setup: &Setup, terminal: &Terminal) -> Result<Estate, Failure> {
+    let tape = if source.demo {
+        Some(demo()?)
+    } else if let Some(path) = &source.replay {
+        Some(Tape::read(path).map_err(|error| Failure::usage(error.to_string()).hint("`keur collect --tape DIR` records one"))?)
+    } else {
+        None
+    };
+    match tape {
+        None => Ok(live(request(setup, when), setup, terminal)?.0),
+        Some(tape) => {
+            let services = needed(setup);
+            let replayed = aws::replay(SourceTape(&tape), &services, when.as_of, &setup.registry, &Silent);
+            runtime()?.block_on(replayed).map_err(started)
+        }
+    }
+}
+
+fn demo() -> Result<Tape, Failure> {
+    const DEMO: &[u8] = include_bytes!("../../demo/tape.tar.zst");
+    Tape::from_archive(Path::new("demo"), DEMO).map_err(|error| Failure::usage(error.to_string()))
+}

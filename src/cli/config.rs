@@ -1,0 +1,269 @@
+//! `keur.yaml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diag::{Code, Diagnostic, SourceFile, nearest};
+use crate::isolation::{EnvironmentRule, Environments};
+use crate::policy::yaml::{Kind, Node, Reader, parse};
+
+/// An account of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AccountEntry {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) external_id: Option<String>,
+}
+
+/// Which regions are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Regions {
+    Enabled,
+    Only(Vec<String>),
+}
+
+/// The configuration, without the values of parameters: those need the declarations.
+#[derive(Debug, Clone)]
+pub(super) struct Config {
+    pub(super) organisation: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) accounts: Vec<AccountEntry>,
+    pub(super) organization_role: Option<String>,
+    pub(super) allowed: Option<Vec<String>>,
+    pub(super) sweep: Regions,
+    pub(super) environments: Environments,
+    /// `None` for the shipped ones, else a folder.
+    pub(super) policies: Vec<Option<PathBuf>>,
+    pub(super) framework: Option<String>,
+    pub(super) exceptions: Option<PathBuf>,
+    pub(super) attestations: Option<PathBuf>,
+    pub(super) parameters: Option<(Arc<SourceFile>, Node)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            organisation: None,
+            profile: None,
+            accounts: Vec::new(),
+            organization_role: None,
+            allowed: None,
+            sweep: Regions::Enabled,
+            environments: Environments::ByTag,
+            policies: vec![None],
+            framework: None,
+            exceptions: None,
+            attestations: None,
+            parameters: None,
+        }
+    }
+}
+
+/// Regions of AWS, for "did you mean". AWS opens new ones: a name that is near to none of these is
+/// left to AWS to judge.
+const REGIONS: &[&str] = &[
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
+    "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7",
+    "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1",
+    "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "eusc-de-east-1", "il-central-1", "me-central-1", "me-south-1",
+    "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
+];
+
+/// Reads a configuration; paths in it are relative to its folder.
+pub(super) fn read(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Config {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let title = format!("{}: {error}", path.display());
+            diagnostics.push(Diagnostic::plain(Code::UnreadableFile, title).help("`keur init` writes one to start from"));
+            return Config::default();
+        }
+    };
+    let source = SourceFile::new(path.display().to_string(), text);
+    read_text(&source, path.parent().unwrap_or(Path::new("")), diagnostics)
+}
+
+/// Reads the text of a configuration; paths in it are relative to `folder`.
+pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Config {
+    let mut config = Config::default();
+    let node = match parse(source) {
+        Ok(node) => node,
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            return config;
+        }
+    };
+    let mut reader = Reader { source: Arc::clone(source), diagnostics };
+    let Some(mut table) = reader.table(&node, "the configuration") else { return config };
+    config.organisation = table.get("organisation").and_then(|n| reader.string(n, "organisation"));
+    config.profile = table.get("profile").and_then(|n| reader.string(n, "profile"));
+    if let Some(node) = table.get("accounts") {
+        for item in reader.list(node, "accounts").unwrap_or_default() {
+            config.accounts.extend(account(&mut reader, item));
+        }
+    }
+    if let Some(node) = table.get("organization") {
+        config.organization_role = organization(&mut reader, node);
+    }
+    if let Some(node) = table.get("regions") {
+        regions(&mut reader, node, &mut config);
+    }
+    if let Some(node) = table.get("environments") {
+        config.environments = environments(&mut reader, node);
+    }
+    if let Some(node) = table.get("policies") {
+        let listed = reader.strings(node, "policies").unwrap_or_default();
+        if listed.is_empty() {
+            let found = reader.wrong(Code::EmptyList, "`policies` is empty: nothing would be judged", node.span.clone(), "empty");
+            found.help.push("leave the key out for the shipped policies, or write `policies: [shipped, my-folder]`".to_owned());
+        }
+        config.policies = listed.into_iter().map(|(name, _)| if name == "shipped" { None } else { Some(folder.join(name)) }).collect();
+    }
+    config.framework = table.get("framework").and_then(|n| reader.string(n, "framework"));
+    config.exceptions = table.get("exceptions").and_then(|n| reader.string(n, "exceptions")).map(|p| folder.join(p));
+    config.attestations = table.get("attestations").and_then(|n| reader.string(n, "attestations")).map(|p| folder.join(p));
+    config.parameters = table.get("parameters").map(|n| (Arc::clone(source), n.clone()));
+    table.finish(&mut reader);
+    config
+}
+
+fn account_id(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    if let Kind::Int(_) = node.kind {
+        let found = reader.wrong(Code::BadValue, "an account id is text: leading zeros count", node.span.clone(), "a number");
+        found.help.push("put it in quotes".to_owned());
+        return None;
+    }
+    let id = reader.string(node, what)?;
+    if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(id);
+    }
+    reader.wrong(Code::BadValue, format!("`{id}` is not an account id"), node.span.clone(), "twelve digits belong here");
+    None
+}
+
+fn account(reader: &mut Reader<'_>, node: &Node) -> Option<AccountEntry> {
+    let mut table = reader.table(node, "an account")?;
+    let id = table.need(reader, "id").and_then(|n| account_id(reader, n, "id"));
+    let name = table.get("name").and_then(|n| reader.string(n, "name"));
+    let role = table.get("role").and_then(|n| Some((reader.string(n, "role")?, n.span.clone())));
+    let external_id = table.get("external_id").and_then(|n| reader.string(n, "external_id"));
+    table.finish(reader);
+    if let Some((role, span)) = &role
+        && !(role.starts_with("arn:") && role.contains(":iam::") && role.contains(":role/"))
+    {
+        let found = reader.wrong(Code::BadValue, format!("`{role}` is not the ARN of a role"), span.clone(), "not a role");
+        found.help.push("write `arn:aws:iam::111111111111:role/keur-reader`".to_owned());
+    }
+    Some(AccountEntry { id: id?, name, role: role.map(|(r, _)| r), external_id })
+}
+
+fn organization(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+    const ROLE: &str = "keur-reader";
+    match &node.kind {
+        Kind::Bool(true) => Some(ROLE.to_owned()),
+        Kind::Bool(false) => None,
+        _ => {
+            let mut table = reader.table(node, "`organization`")?;
+            let role = table.need(reader, "role").and_then(|n| reader.string(n, "role"));
+            table.finish(reader);
+            role
+        }
+    }
+}
+
+fn region(reader: &mut Reader<'_>, name: &str, span: std::ops::Range<usize>) {
+    if REGIONS.contains(&name) {
+        return;
+    }
+    let parts: Vec<&str> = name.split('-').collect();
+    let shaped = parts.len() >= 3
+        && parts.last().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()));
+    let near = nearest(name, REGIONS.iter().copied()).filter(|near| strsim::osa_distance(near, name) <= 2);
+    // `eu-central-3` is near to `eu-central-1` and may exist one day; a slip of the finger in a word may not.
+    let only_number = near.is_some_and(|near| near.trim_end_matches(|c: char| c.is_ascii_digit()) == name.trim_end_matches(|c: char| c.is_ascii_digit()));
+    if shaped && (near.is_none() || only_number) {
+        return;
+    }
+    let found = reader.wrong(Code::UnknownRegion, format!("AWS has no region `{name}`"), span, "unknown region");
+    found.help.extend(near.map(|near| format!("did you mean `{near}`?")));
+}
+
+fn regions(reader: &mut Reader<'_>, node: &Node, config: &mut Config) {
+    let Some(mut table) = reader.table(node, "`regions`") else { return };
+    if let Some(node) = table.get("allowed") {
+        let listed = reader.strings(node, "allowed").unwrap_or_default();
+        if listed.is_empty() {
+            let found = reader.wrong(Code::EmptyList, "`allowed` is empty: no region would be allowed", node.span.clone(), "empty");
+            found.help.push("write `allowed: [eu-central-1]`".to_owned());
+        }
+        for (name, span) in &listed {
+            region(reader, name, span.clone());
+        }
+        config.allowed = Some(listed.into_iter().map(|(name, _)| name).collect());
+    }
+    if let Some(node) = table.get("sweep") {
+        match &node.kind {
+            Kind::String(word) if word == "enabled" => {}
+            Kind::List(_) => {
+                let listed = reader.strings(node, "sweep").unwrap_or_default();
+                if listed.is_empty() {
+                    reader.wrong(Code::EmptyList, "`sweep` is empty: nothing would be looked at", node.span.clone(), "empty");
+                }
+                for (name, span) in &listed {
+                    region(reader, name, span.clone());
+                }
+                config.sweep = Regions::Only(listed.into_iter().map(|(name, _)| name).collect());
+            }
+            _ => {
+                let found = reader.wrong(Code::BadValue, "`sweep` is `enabled` or a list of regions", node.span.clone(), "neither");
+                found.help.push("`enabled` looks at every region that is enabled for the account".to_owned());
+            }
+        }
+    }
+    table.finish(reader);
+}
+
+fn environments(reader: &mut Reader<'_>, node: &Node) -> Environments {
+    let mut rules = BTreeMap::new();
+    let Kind::Map(entries) = &node.kind else {
+        reader.wrong(Code::BadValue, "`environments` is a map of names to rules", node.span.clone(), "not a map");
+        return Environments::Declared(rules);
+    };
+    for (key, node) in entries {
+        let reserved = [crate::estate::UNASSIGNED, crate::estate::AMBIGUOUS, "unknown", "default"];
+        if reserved.contains(&key.name.as_str()) {
+            reader.wrong(Code::BadValue, format!("`{}` is a reserved word", key.name), key.span.clone(), "choose another name");
+        }
+        let Some(mut table) = reader.table(node, "an environment") else { continue };
+        let mut rule = EnvironmentRule::default();
+        if let Some(node) = table.get("accounts") {
+            for item in reader.list(node, "accounts").unwrap_or_default() {
+                rule.accounts.extend(account_id(reader, item, "accounts"));
+            }
+        }
+        let texts = |list: Option<Vec<(String, std::ops::Range<usize>)>>| list.unwrap_or_default().into_iter().map(|(t, _)| t).collect();
+        rule.vpcs = texts(table.get("vpcs").and_then(|n| reader.strings(n, "vpcs")));
+        rule.names = texts(table.get("names").and_then(|n| reader.strings(n, "names")));
+        if let Some(node) = table.get("tags") {
+            match &node.kind {
+                Kind::Map(tags) => {
+                    for (tag, values) in tags {
+                        let values: Vec<String> = texts(reader.strings(values, &tag.name));
+                        rule.tags.insert(tag.name.clone(), values);
+                    }
+                }
+                _ => drop(reader.wrong(Code::BadValue, "`tags` is a map of keys to lists of values", node.span.clone(), "not a map")),
+            }
+        }
+        table.finish(reader);
+        if rule == EnvironmentRule::default() || rule.tags.values().any(Vec::is_empty) {
+            let found = reader.wrong(Code::NeverMatches, format!("nothing can belong to `{}`", key.name), key.span.clone(), "no rule");
+            found.help.push("give it `accounts`, `vpcs`, `tags` or `names`, none of them empty".to_owned());
+        }
+        rules.insert(key.name.clone(), rule);
+    }
+    Environments::Declared(rules)
+}

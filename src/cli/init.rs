@@ -1,0 +1,44 @@
+//! `keur init`: a configuration to start from.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::{Failure, Outcome, Terminal, output};
+use crate::policy::SHIPPED;
+
+/// Options of `keur init`.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The folder to write to
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    folder: PathBuf,
+    /// Write the shipped policies as well, to change them
+    #[arg(long)]
+    policies: bool,
+}
+
+const CONFIG: &str = include_str!("../../demo/init.yaml");
+
+pub(super) fn run(args: InitArgs, terminal: &Terminal) -> Outcome {
+    let mut files = vec![(args.folder.join("keur.yaml"), CONFIG.to_owned())];
+    if args.policies {
+        files[0].1 = CONFIG.replace("policies: [shipped]", "policies: [policies]");
+        files.extend(SHIPPED.iter().map(|(name, text)| (args.folder.join(name), (*text).to_owned())));
+    }
+    if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
+        return Err(Failure::usage(format!("{}: is there already; nothing was written", path.display())));
+    }
+    for (path, text) in &files {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
+        }
+        output::to_file(path, |out| out.write_all(text.as_bytes()))?;
+    }
+    terminal.say(&format!("wrote {}", files[0].0.display()));
+    if args.policies {
+        terminal.say(&format!("wrote {} files of policies", files.len() - 1));
+    }
+    terminal.say("next: change it to your accounts and environments, then `keur permissions` and `keur check`");
+    Ok(0)
+}

@@ -1,0 +1,60 @@
+//! Where data goes: standard output, or files that are there whole or not at all.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Failure, Outcome};
+
+/// Writes bytes to standard output. A closed pipe is a normal end.
+pub(super) fn stdout(bytes: &[u8]) -> Outcome {
+    to_stdout(|out| out.write_all(bytes))?;
+    Ok(0)
+}
+
+/// Writes to standard output through a buffer. A closed pipe is a normal end.
+pub(super) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if closed(&error) => Ok(()),
+        Err(error) => Err(Failure::usage(format!("standard output: {error}"))),
+    }
+}
+
+fn closed(error: &io::Error) -> bool {
+    // serde_json wraps the error of the writer.
+    error.kind() == ErrorKind::BrokenPipe || error.to_string().contains("Broken pipe")
+}
+
+fn folder(path: &Path) -> PathBuf {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Refuses a path that cannot be written, before any work is done for it.
+pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
+    let wrong = |why: &str| Err(Failure::usage(format!("{}: {why}", path.display())).hint("give a path in a folder that exists and may be written"));
+    if path.is_dir() {
+        return wrong("is a folder");
+    }
+    match tempfile::Builder::new().prefix(".keur").tempfile_in(folder(path)) {
+        Ok(_) => Ok(()),
+        Err(error) => wrong(&format!("cannot be written: {error}")),
+    }
+}
+
+/// Writes a file that is there whole or not at all.
+pub(super) fn to_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::usage(format!("{}: {error}", path.display()));
+    let mut file = tempfile::Builder::new().prefix(".keur").tempfile_in(folder(path)).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 16, file.as_file_mut());
+    write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+    drop(out);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Temporary files are private; a report is an ordinary file.
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    }
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

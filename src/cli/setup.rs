@@ -1,0 +1,202 @@
+//! What nearly every command starts from: configuration, policies, statements, parameters, framework.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::config::{self, Config};
+use super::{Failure, Terminal};
+use crate::diag::{Code, Diagnostic, SourceFile, has_errors, nearest, tidy};
+use crate::estate::{LinkSet, Registry, Value};
+use crate::framework::{self, Attestation, Exception, Framework};
+use crate::policy::{Bundle, Files, Parameters, Setting, read_folder, settings, shipped_files};
+use crate::{aws, isolation};
+
+/// The parameter that `regions: allowed` sets.
+const ALLOWED_REGIONS: &str = "allowed_regions";
+/// The framework that is reported on unless the configuration names another.
+const FRAMEWORK: &str = "iso27001-2022";
+/// The configuration that is read when none is named.
+const CONFIG: &str = "keur.yaml";
+
+/// Everything that is read before anything is judged.
+pub(super) struct Setup {
+    pub(super) config: Config,
+    pub(super) registry: Arc<Registry>,
+    pub(super) links: LinkSet,
+    pub(super) bundle: Bundle,
+    pub(super) framework: Framework,
+    pub(super) exceptions: Vec<Exception>,
+    pub(super) attestations: Vec<Attestation>,
+    pub(super) allowed: Vec<String>,
+}
+
+/// Where to read from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sources {
+    pub(super) config: Option<PathBuf>,
+    /// Instead of the folders of the configuration.
+    pub(super) policies: Vec<PathBuf>,
+    /// Only these policies.
+    pub(super) only: Vec<String>,
+    /// A configuration that comes with the program, for the demo.
+    pub(super) built_in: Option<(&'static str, &'static str)>,
+}
+
+impl Setup {
+    /// Reads everything and reports all that is wrong with it.
+    pub(super) fn load(sources: &Sources, terminal: &Terminal) -> Result<Self, Failure> {
+        let mut diagnostics = Vec::new();
+        let setup = Self::read(sources, &mut diagnostics);
+        finish(diagnostics, terminal)?;
+        setup.ok_or_else(|| Failure::usage("nothing was judged"))
+    }
+
+    /// Reads everything; what is wrong goes to `diagnostics`.
+    pub(super) fn read(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
+        let config = match (&sources.config, sources.built_in) {
+            (Some(path), _) => config::read(path, diagnostics),
+            (None, Some((name, text))) => config::read_text(&SourceFile::new(name, text), Path::new(""), diagnostics),
+            (None, None) if Path::new(CONFIG).is_file() => config::read(Path::new(CONFIG), diagnostics),
+            (None, None) => Config::default(),
+        };
+        let folders: Vec<Option<PathBuf>> =
+            if sources.policies.is_empty() { config.policies.clone() } else { sources.policies.iter().cloned().map(Some).collect() };
+        let mut files = Vec::new();
+        for folder in folders {
+            match folder {
+                None => files.extend(shipped_files()),
+                Some(path) => files.extend(read_folder(&path, diagnostics)),
+            }
+        }
+        let files = with_declarations(&files, diagnostics);
+        let registry = aws::registry();
+        let links = aws::links(isolation::LINKS);
+        let (parameters, allowed) = parameters(&files, &config, diagnostics);
+        let mut bundle = Bundle::check(&files, parameters, &registry, &links, diagnostics);
+        let ids = framework::policy_ids(&bundle);
+        let wrong = has_errors(diagnostics);
+        // With a broken policy its id is missing: saying so of the framework as well would not help. Nor
+        // does a framework whose policies are not all in the folders that were named.
+        let known = (!wrong && sources.policies.is_empty()).then_some(&ids);
+        let frameworks: Vec<Framework> = files
+            .frameworks
+            .iter()
+            .filter_map(|(source, node)| framework::framework(source, node, known, &files.statements, diagnostics))
+            .collect();
+        let framework = pick(frameworks, config.framework.as_deref().unwrap_or(FRAMEWORK), diagnostics);
+        let exceptions = match &config.exceptions {
+            None => Vec::new(),
+            Some(path) => {
+                read_folder(path, diagnostics).iter().flat_map(|source| framework::exceptions(source, &ids, diagnostics)).collect()
+            }
+        };
+        let attestations = match &config.attestations {
+            None => Vec::new(),
+            Some(path) => {
+                let sources = read_folder(path, diagnostics);
+                framework::attestations(&sources, path, &files.statements, diagnostics)
+            }
+        };
+        only(&mut bundle, &sources.only, diagnostics);
+        if has_errors(diagnostics) {
+            return None;
+        }
+        Some(Self {
+            config,
+            registry: Arc::new(registry),
+            links,
+            bundle,
+            framework: framework?,
+            exceptions,
+            attestations,
+            allowed,
+        })
+    }
+}
+
+/// The files parsed; statements, parameters and frameworks that they do not declare come from the
+/// shipped ones, so that a folder with one policy is enough.
+pub(super) fn with_declarations(sources: &[Arc<SourceFile>], diagnostics: &mut Vec<Diagnostic>) -> Files {
+    let mut files = Files::parse(sources, diagnostics);
+    let mut shipped = Files::parse(&shipped_files(), &mut Vec::new());
+    let statements: BTreeSet<String> = files.statements.iter().map(|s| s.id.clone()).collect();
+    files.statements.extend(shipped.statements.drain(..).filter(|s| !statements.contains(&s.id)));
+    let parameters: BTreeSet<String> = files.parameters.iter().map(|p| p.name.clone()).collect();
+    files.parameters.extend(shipped.parameters.drain(..).filter(|p| !parameters.contains(&p.name)));
+    if files.frameworks.is_empty() {
+        files.frameworks = shipped.frameworks;
+    }
+    files
+}
+
+/// Prints what is wrong; an error ends the command.
+pub(super) fn finish(mut diagnostics: Vec<Diagnostic>, terminal: &Terminal) -> Result<(), Failure> {
+    tidy(&mut diagnostics);
+    for diagnostic in &diagnostics {
+        terminal.say(&diagnostic.render(terminal.color));
+        terminal.say("");
+    }
+    if has_errors(&diagnostics) {
+        let counts = crate::diag::counts(&diagnostics);
+        let errors = counts.get(&crate::diag::Severity::Error).copied().unwrap_or_default();
+        return Err(Failure::usage(format!("{errors} {} found; nothing was judged", if errors == 1 { "error" } else { "errors" })));
+    }
+    Ok(())
+}
+
+fn parameters(files: &Files, config: &Config, diagnostics: &mut Vec<Diagnostic>) -> (Parameters, Vec<String>) {
+    let environments = config.environments.names();
+    let mut set = match &config.parameters {
+        None => std::collections::BTreeMap::new(),
+        Some((source, node)) => {
+            let mut reader = crate::policy::yaml::Reader { source: Arc::clone(source), diagnostics };
+            settings(&mut reader, node, &files.parameters, environments.as_ref())
+        }
+    };
+    if let Some(allowed) = &config.allowed {
+        let value = Value::List(allowed.iter().map(|r| Value::string(r.as_str())).collect());
+        set.insert(ALLOWED_REGIONS.to_owned(), Setting { default: value, environments: std::collections::BTreeMap::new() });
+    }
+    let parameters = Parameters::new(files.parameters.clone(), set);
+    let allowed = parameters.iter().find(|(p, _)| p.name == ALLOWED_REGIONS).map(|(_, setting)| texts(&setting.default));
+    (parameters, allowed.unwrap_or_default())
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::List(items) => {
+            items.iter().filter_map(|v| if let Value::String(text) = v { Some(text.to_string()) } else { None }).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn pick(frameworks: Vec<Framework>, wanted: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Framework> {
+    let known: Vec<String> = frameworks.iter().map(|f| f.id.clone()).collect();
+    let found = frameworks.into_iter().find(|f| f.id == wanted);
+    if found.is_none() && !has_errors(diagnostics) {
+        let title = format!("there is no framework `{wanted}`");
+        let known = known.iter().map(String::as_str);
+        diagnostics.push(Diagnostic::plain(Code::UnknownControl, title).did_you_mean(wanted, known));
+    }
+    found
+}
+
+fn only(bundle: &mut Bundle, wanted: &[String], diagnostics: &mut Vec<Diagnostic>) {
+    if wanted.is_empty() {
+        return;
+    }
+    for id in wanted {
+        if bundle.policy(id).is_none() {
+            let near = nearest(id, bundle.policies.iter().map(|p| p.id.as_str())).map(str::to_owned);
+            let mut diagnostic = Diagnostic::plain(Code::UnknownPolicy, format!("no policy `{id}`"));
+            diagnostic = match near {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic.help("`keur policy list` shows them all"),
+            };
+            diagnostics.push(diagnostic);
+        }
+    }
+    bundle.policies.retain(|p| wanted.contains(&p.id));
+}

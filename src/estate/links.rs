@@ -1,0 +1,407 @@
+//! Links between resources: declared as keys that meet, followed in the graph of one estate.
+//!
+//! A link never hides what could not be seen. Where the listing of its targets is not complete, the
+//! list it gives ends with an unknown element, so that "none of them" and "all of them" stay open
+//! while "at least one" may already be settled.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::fetched::Gap;
+use super::resource::out_of_reach;
+use super::value::{Value, not_collected};
+use super::{Estate, Resource};
+
+/// How many resources a link leads to, and who holds the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cardinality {
+    /// The resource names at most one other.
+    One,
+    /// The resource names several others.
+    Many,
+    /// Others name the resource.
+    NamedBy,
+}
+
+/// How far apart two linked resources may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// Same account and region.
+    Region,
+    /// Same account, any region.
+    Account,
+    /// Anywhere in the run; the key is unique in AWS.
+    Run,
+}
+
+/// A type of target and the path of the property that meets the key: `("AWS::RDS::DBSnapshot", "dbi_resource_id")`.
+pub type Key = (&'static str, &'static str);
+
+/// Where the edges of a link come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Source {
+    /// A property of the resource equals a property of the target.
+    Keys {
+        /// Path on the resource.
+        from: &'static str,
+        /// Types of targets, each with the path that must hold the same text.
+        to: &'static [Key],
+        /// How far apart they may be.
+        within: Within,
+        /// How many.
+        cardinality: Cardinality,
+    },
+    /// Worked out over the whole estate: pairs of a resource's position and what it leads to.
+    Computed {
+        /// The function.
+        edges: fn(&Estate) -> Vec<(u32, Value)>,
+        /// Types of targets.
+        to: &'static [&'static str],
+        /// Types whose listings it needs, besides the targets.
+        needs: &'static [&'static str],
+    },
+}
+
+/// A link that policies can bind by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Link {
+    /// Name: `snapshots_of`.
+    pub name: &'static str,
+    /// Type of the resource it starts from.
+    pub from: &'static str,
+    /// What it leads to, one sentence for the policy author.
+    pub doc: &'static str,
+    /// Where its edges come from.
+    pub source: Source,
+}
+
+impl Link {
+    /// A link by equal keys.
+    pub const fn keys(
+        name: &'static str,
+        from: Key,
+        to: &'static [Key],
+        within: Within,
+        cardinality: Cardinality,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, from: from.0, doc, source: Source::Keys { from: from.1, to, within, cardinality } }
+    }
+
+    /// Whether it leads to at most one resource.
+    pub fn is_one(&self) -> bool {
+        matches!(self.source, Source::Keys { cardinality: Cardinality::One, .. })
+    }
+
+    /// The types it leads to.
+    pub fn targets(&self) -> Vec<&'static str> {
+        match self.source {
+            Source::Keys { to, .. } => to.iter().map(|(kind, _)| *kind).collect(),
+            Source::Computed { to, .. } => to.to_vec(),
+        }
+    }
+
+    /// The types that must be listed for it, its targets among them.
+    pub fn needs(&self) -> Vec<&'static str> {
+        let mut types = self.targets();
+        if let Source::Computed { needs, .. } = self.source {
+            types.extend(needs);
+        }
+        types
+    }
+}
+
+/// All links, by name and type of resource.
+#[derive(Debug, Default)]
+pub struct LinkSet {
+    links: BTreeMap<(&'static str, &'static str), Link>,
+}
+
+impl LinkSet {
+    /// The set of `links`.
+    ///
+    /// # Panics
+    /// When a link is declared twice: a mistake of the programmer.
+    pub fn new(links: impl IntoIterator<Item = Link>) -> Self {
+        let mut set = BTreeMap::new();
+        for link in links {
+            let earlier = set.insert((link.from, link.name), link);
+            assert!(earlier.is_none(), "internal error: link {} from {} is declared twice", link.name, link.from);
+        }
+        Self { links: set }
+    }
+
+    /// The link of that name from resources of that type.
+    pub fn get(&self, from: &str, name: &str) -> Option<&Link> {
+        self.links.values().find(|link| link.from == from && link.name == name)
+    }
+
+    /// The links from resources of that type, by name.
+    pub fn from_type<'a>(&'a self, from: &'a str) -> impl Iterator<Item = &'a Link> {
+        self.links.values().filter(move |link| link.from == from)
+    }
+
+    /// All links.
+    pub fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+}
+
+/// Which listings are complete, and why others are not.
+struct Coverage<'a> {
+    /// type → account → region → why not complete
+    listed: HashMap<&'a str, BTreeMap<(&'a str, &'a str), Option<Arc<Gap>>>>,
+    accounts_out: Vec<Arc<Gap>>,
+}
+
+impl<'a> Coverage<'a> {
+    fn of(estate: &'a Estate) -> Self {
+        let mut listed: HashMap<&str, BTreeMap<_, _>> = HashMap::new();
+        for listing in &estate.listings {
+            let places = listed.entry(&listing.kind).or_default();
+            let place = places.entry((listing.account.as_str(), listing.region.as_str())).or_insert(None);
+            if let Some(gap) = &listing.gap {
+                *place = Some(Arc::new(gap.clone()));
+            }
+        }
+        let accounts_out = estate.run.accounts.iter().filter_map(|a| a.gap.clone().map(Arc::new)).collect();
+        Self { listed, accounts_out }
+    }
+
+    /// Why the listing of `kind` around a resource is not complete; nothing if it is.
+    fn gaps(&self, kind: &str, within: Within, account: &str, region: &str) -> Vec<Arc<Gap>> {
+        let mut gaps = BTreeSet::new();
+        let mut any = false;
+        if let Some(places) = self.listed.get(kind) {
+            for ((a, r), gap) in places {
+                let near = match within {
+                    // What has no region (S3, IAM) is near to every region.
+                    Within::Region => *a == account && (*r == region || *r == super::GLOBAL),
+                    Within::Account => *a == account,
+                    Within::Run => true,
+                };
+                if near {
+                    any = true;
+                    gaps.extend(gap.clone());
+                }
+            }
+        }
+        if !any {
+            gaps.insert(Arc::new(not_collected("-", account, region, kind)));
+        }
+        if within == Within::Run {
+            gaps.extend(self.accounts_out.iter().cloned());
+        }
+        gaps.into_iter().collect()
+    }
+}
+
+/// The links of one estate, indexed.
+pub struct Graph<'a> {
+    estate: &'a Estate,
+    coverage: Coverage<'a>,
+    edges: HashMap<(&'static str, &'static str), Edges>,
+}
+
+enum Edges {
+    /// Text of the key → positions; and the resources whose key is unknown.
+    Keyed { index: HashMap<Arc<str>, Vec<u32>>, open: Vec<(u32, Arc<Gap>)> },
+    Computed(HashMap<u32, Value>),
+}
+
+impl<'a> Graph<'a> {
+    /// Indexes `links` over the estate.
+    pub fn new<'l>(estate: &'a Estate, links: impl IntoIterator<Item = &'l Link>) -> Self {
+        let mut edges = HashMap::new();
+        for link in links {
+            edges.entry((link.from, link.name)).or_insert_with(|| match link.source {
+                Source::Computed { edges, .. } => Edges::Computed(edges(estate).into_iter().collect()),
+                Source::Keys { to, .. } => {
+                    let mut index: HashMap<Arc<str>, Vec<u32>> = HashMap::new();
+                    let mut open = Vec::new();
+                    for (kind, path) in to {
+                        for at in estate.of_type(kind) {
+                            let position = u32::try_from(at).expect("internal error: more than 2^32 resources");
+                            for value in estate.resources[at].values_at(path) {
+                                match value {
+                                    Value::String(text) => {
+                                        let at_key = index.entry(text).or_default();
+                                        if at_key.last() != Some(&position) {
+                                            at_key.push(position);
+                                        }
+                                    }
+                                    Value::Unknown(gap) => open.push((position, gap)),
+                                    other => unreachable!("internal error: key {kind}.{path} is not text: {other:?}"),
+                                }
+                            }
+                        }
+                    }
+                    Edges::Keyed { index, open }
+                }
+            });
+        }
+        Self { estate, coverage: Coverage::of(estate), edges }
+    }
+
+    /// What `link` leads to from the resource at `position`: a resource or `null`, or a list of
+    /// resources, with unknowns where something could not be seen.
+    pub fn follow(&self, position: u32, link: &Link) -> Value {
+        let resource = &self.estate.resources[position as usize];
+        let Some(edges) = self.edges.get(&(link.from, link.name)) else {
+            unreachable!("internal error: link {} was not indexed", link.name)
+        };
+        match (edges, link.source) {
+            (Edges::Computed(values), _) => values.get(&position).cloned().unwrap_or_else(|| Value::List([].into())),
+            (Edges::Keyed { index, open }, Source::Keys { from, to, within, cardinality }) => {
+                let found = Found { graph: self, resource, index, open, to, within };
+                match cardinality {
+                    Cardinality::One => found.one(from, link),
+                    Cardinality::Many => found.many(from, link),
+                    Cardinality::NamedBy => found.named_by(from),
+                }
+            }
+            (Edges::Keyed { .. }, Source::Computed { .. }) => unreachable!("internal error: mixed up link"),
+        }
+    }
+}
+
+struct Found<'f, 'a> {
+    graph: &'f Graph<'a>,
+    resource: &'f Resource,
+    index: &'f HashMap<Arc<str>, Vec<u32>>,
+    open: &'f [(u32, Arc<Gap>)],
+    to: &'static [Key],
+    within: Within,
+}
+
+impl Found<'_, '_> {
+    fn near(&self, position: u32) -> bool {
+        let other = &self.graph.estate.resources[position as usize];
+        match self.within {
+            Within::Region => {
+                other.account == self.resource.account
+                    && (other.region == self.resource.region || &*other.region == super::GLOBAL || &*self.resource.region == super::GLOBAL)
+            }
+            Within::Account => other.account == self.resource.account,
+            Within::Run => true,
+        }
+    }
+
+    fn at(&self, key: &Arc<str>) -> impl Iterator<Item = u32> {
+        self.index.get(key).into_iter().flatten().copied().filter(|p| self.near(*p))
+    }
+
+    /// Why targets near the resource may be missing.
+    fn incomplete(&self) -> BTreeSet<Arc<Gap>> {
+        let mut gaps = BTreeSet::new();
+        for (kind, _) in self.to {
+            gaps.extend(self.graph.coverage.gaps(kind, self.within, &self.resource.account, &self.resource.region));
+        }
+        gaps.extend(self.open.iter().filter(|(p, _)| self.near(*p)).map(|(_, gap)| Arc::clone(gap)));
+        gaps
+    }
+
+    /// What is said of a name that leads nowhere: nothing when everything near was seen, a gap otherwise.
+    fn dangling(&self, key: &str, link: &Link) -> Option<Arc<Gap>> {
+        let place = Place::of_arn(key);
+        let other_account = place.as_ref().is_some_and(|p| p.account != &*self.resource.account);
+        if other_account && self.within != Within::Run {
+            return None;
+        }
+        if let Some(gap) = self.incomplete().into_iter().next() {
+            return Some(gap);
+        }
+        let here = match &place {
+            Some(place) => self.covers(place),
+            None => self.within != Within::Run,
+        };
+        if here {
+            return None;
+        }
+        let service = self.to.first().map_or("-", |(kind, _)| *kind);
+        let (account, region) = place.map_or(("", ""), |p| (p.account, p.region));
+        let subject = format!("{key} ({})", link.name);
+        Some(Arc::new(out_of_reach(service, account, region, &subject)))
+    }
+
+    fn covers(&self, place: &Place<'_>) -> bool {
+        self.to.iter().all(|(kind, _)| {
+            self.graph.coverage.listed.get(kind).is_some_and(|places| {
+                places.iter().any(|((a, r), gap)| {
+                    gap.is_none() && *a == place.account && (*r == place.region || *r == super::GLOBAL)
+                })
+            })
+        })
+    }
+
+    fn one(&self, from: &str, link: &Link) -> Value {
+        let mut keys = self.resource.values_at(from);
+        match keys.pop() {
+            None => Value::Null,
+            Some(Value::String(key)) => match self.at(&key).next() {
+                Some(position) => Value::Resource(position),
+                None => self.dangling(&key, link).map_or(Value::Null, Value::Unknown),
+            },
+            Some(other) => other,
+        }
+    }
+
+    fn many(&self, from: &str, link: &Link) -> Value {
+        let mut found = BTreeSet::new();
+        let mut gaps = BTreeSet::new();
+        for key in self.resource.values_at(from) {
+            match key {
+                Value::String(key) => {
+                    let before = found.len();
+                    let mut any = false;
+                    for position in self.at(&key) {
+                        any = true;
+                        found.insert(position);
+                    }
+                    if !any && before == found.len() {
+                        gaps.extend(self.dangling(&key, link));
+                    }
+                }
+                Value::Unknown(gap) => {
+                    gaps.insert(gap);
+                }
+                other => unreachable!("internal error: key {}.{from} is not text: {other:?}", link.from),
+            }
+        }
+        list(found, gaps)
+    }
+
+    fn named_by(&self, from: &str) -> Value {
+        let mut found = BTreeSet::new();
+        let mut gaps = self.incomplete();
+        for key in self.resource.values_at(from) {
+            match key {
+                Value::String(key) => found.extend(self.at(&key)),
+                Value::Unknown(gap) => {
+                    gaps.insert(gap);
+                }
+                other => unreachable!("internal error: key {from} is not text: {other:?}"),
+            }
+        }
+        list(found, gaps)
+    }
+}
+
+fn list(found: BTreeSet<u32>, gaps: BTreeSet<Arc<Gap>>) -> Value {
+    Value::List(found.into_iter().map(Value::Resource).chain(gaps.into_iter().map(Value::Unknown)).collect())
+}
+
+/// Account and region of an ARN.
+struct Place<'a> {
+    account: &'a str,
+    region: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of_arn(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        (parts.next() == Some("arn")).then_some(())?;
+        let (region, account) = (parts.nth(2)?, parts.next()?);
+        (!account.is_empty()).then_some(Self { account, region })
+    }
+}

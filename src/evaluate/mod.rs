@@ -1,0 +1,390 @@
+//! Policies on an estate. Never calls AWS, never reads the clock: `now` comes from the run.
+
+mod inline;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+use crate::estate::{Environment, Estate, Fetched, Gap, Graph, Listing, Resource, Value, not_collected};
+use crate::expr::{Truth, World};
+use crate::policy::{Parameters, Policy, slots};
+
+pub use inline::{TestFailure, run_tests};
+
+/// What a policy says of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// What must hold holds.
+    Pass,
+    /// It does not.
+    Deviation,
+    /// Nobody can say.
+    Unknown,
+    /// It does not, and that is accepted until a day.
+    Excepted,
+}
+
+impl Verdict {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Deviation => "deviation",
+            Self::Unknown => "unknown",
+            Self::Excepted => "excepted",
+        }
+    }
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A resource, by its position in the estate.
+    Resource(u32),
+    /// Whatever a listing that failed would have shown.
+    Unseen {
+        /// Type of resource.
+        kind: Arc<str>,
+        /// Account.
+        account: Arc<str>,
+        /// Region, `*` for regions that could not even be named.
+        region: Arc<str>,
+    },
+}
+
+/// One verdict.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Position of the policy.
+    pub policy: u32,
+    /// What it is about.
+    pub subject: Subject,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The clause that decided, for everything but a pass.
+    pub clause: Option<u16>,
+    /// The sentence; none for a pass.
+    pub message: Option<Box<str>>,
+    /// Why it is unknown.
+    pub gap: Option<Arc<Gap>>,
+    /// Position of the exception that covers it.
+    pub exception: Option<u32>,
+}
+
+/// How many resources of a policy's type it was not about, by the rule that says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutOfScope {
+    /// By the name of the rule: `condition` for the policy's own `when`, `global-service`, or that of
+    /// AWS's own objects.
+    pub by_rule: BTreeMap<&'static str, u64>,
+}
+
+impl OutOfScope {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.by_rule.values().sum()
+    }
+}
+
+/// Everything that was judged.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// By policy, then in the order of the estate; what could not be seen comes last.
+    pub findings: Vec<Finding>,
+    /// Per policy.
+    pub out_of_scope: Vec<OutOfScope>,
+    /// Per position in the estate: whether any policy judged it.
+    pub judged: Vec<bool>,
+}
+
+/// Judges every resource by every policy on its type.
+pub fn evaluate(policies: &[Policy], parameters: &Parameters, estate: &Estate) -> Judgement {
+    let links = policies.iter().flat_map(|p| p.bindings.iter().map(|b| &b.link));
+    let graph = Graph::new(estate, links);
+    let params = ParameterValues::new(parameters, estate);
+    let per_policy: Vec<(Vec<Finding>, OutOfScope)> = policies
+        .par_iter()
+        .enumerate()
+        .map(|(at, policy)| {
+            let number = u32::try_from(at).expect("internal error: more than 2^32 policies");
+            let range = policy.resource.as_ref().map_or(0..estate.resources.len(), |kind| estate.of_type(&kind.name));
+            let judged: Vec<(Option<Finding>, Option<&'static str>)> = range
+                .into_par_iter()
+                .with_min_len(256)
+                .map(|position| {
+                    let position = u32::try_from(position).expect("internal error: more than 2^32 resources");
+                    judge(number, policy, position, estate, &graph, &params)
+                })
+                .collect();
+            let mut out = OutOfScope::default();
+            let mut findings = Vec::with_capacity(judged.len());
+            for (finding, rule) in judged {
+                findings.extend(finding);
+                if let Some(rule) = rule {
+                    *out.by_rule.entry(rule).or_default() += 1;
+                }
+            }
+            findings.extend(unseen(number, policy, estate));
+            (findings, out)
+        })
+        .collect();
+    let mut judgement = Judgement { judged: vec![false; estate.resources.len()], ..Judgement::default() };
+    for (findings, out) in per_policy {
+        for finding in &findings {
+            if let Subject::Resource(at) = finding.subject {
+                judgement.judged[at as usize] = true;
+            }
+        }
+        judgement.findings.extend(findings);
+        judgement.out_of_scope.push(out);
+    }
+    judgement
+}
+
+/// The value of `params` per environment, made once.
+struct ParameterValues<'a> {
+    parameters: &'a Parameters,
+    named: BTreeMap<Arc<str>, Value>,
+    unassigned: Value,
+}
+
+impl<'a> ParameterValues<'a> {
+    fn new(parameters: &'a Parameters, estate: &Estate) -> Self {
+        let mut named = BTreeMap::new();
+        for resource in &estate.resources {
+            if let Environment::Named { name, .. } = &resource.environment
+                && !named.contains_key(name)
+            {
+                named.insert(Arc::clone(name), parameters.for_environment(&resource.environment));
+            }
+        }
+        Self { parameters, named, unassigned: parameters.for_environment(&Environment::Unassigned) }
+    }
+
+    fn of(&self, environment: &Environment) -> Value {
+        match environment {
+            Environment::Named { name, .. } => self.named.get(name).cloned().unwrap_or_else(|| self.unassigned.clone()),
+            Environment::Unassigned => self.unassigned.clone(),
+            Environment::Ambiguous(_) | Environment::Unknown(_) => self.parameters.for_environment(environment),
+        }
+    }
+}
+
+fn judge(
+    number: u32,
+    policy: &Policy,
+    position: u32,
+    estate: &Estate,
+    graph: &Graph<'_>,
+    params: &ParameterValues<'_>,
+) -> (Option<Finding>, Option<&'static str>) {
+    let resource = &estate.resources[position as usize];
+    let mut world = World { resources: &estate.resources, slots: own_slots(policy, resource, position) };
+    world.slots[slots::PARAMS] = params.of(&resource.environment);
+    world.slots[slots::NOW] = Value::Timestamp(estate.run.as_of);
+    let bind = |world: &mut World<'_>| {
+        for bound in &policy.bindings {
+            let value = graph.follow(position, &bound.link);
+            world.slots.push(value);
+        }
+    };
+    match judge_in(policy, &mut world, bind) {
+        Judged::OutOfScope => (None, Some(scope_rule(resource))),
+        Judged::Verdict { verdict, clause, message, gap } => {
+            let subject = Subject::Resource(position);
+            (Some(Finding { policy: number, subject, verdict, clause, message, gap, exception: None }), None)
+        }
+    }
+}
+
+/// The name under which a resource out of scope is counted.
+fn scope_rule(resource: &Resource) -> &'static str {
+    match &resource.provided_by_aws {
+        Fetched::Known(rule) => rule,
+        Fetched::Absent | Fetched::Unknown(_) if &*resource.region == crate::estate::GLOBAL => "global-service",
+        Fetched::Absent | Fetched::Unknown(_) => "condition",
+    }
+}
+
+/// The slots of the names every policy has, without parameters, time and bindings.
+fn own_slots(policy: &Policy, resource: &Resource, position: u32) -> Vec<Value> {
+    let mut own = vec![Value::Null; slots::BINDINGS];
+    own[slots::RESOURCE] = Value::Resource(position);
+    own[slots::ENVIRONMENT] = resource.environment.as_value();
+    own[slots::ACCOUNT] = Value::String(Arc::clone(&resource.account));
+    own[slots::REGION] = Value::String(Arc::clone(&resource.region));
+    own[slots::NAME] = Value::String(Arc::clone(&resource.name));
+    own[slots::PROVIDED_BY_AWS] = match &resource.provided_by_aws {
+        Fetched::Known(rule) => Value::string(*rule),
+        Fetched::Absent => Value::Null,
+        Fetched::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
+    };
+    // Tags are copied only for those who ask.
+    let asks = policy.require.mentions(slots::TAGS) || policy.when.as_ref().is_some_and(|w| w.mentions(slots::TAGS));
+    if asks {
+        own[slots::TAGS] = match &resource.tags {
+            Fetched::Known(tags) => {
+                let entries = tags.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::string(v.as_str())));
+                Value::Map(Arc::new(entries.collect()))
+            }
+            Fetched::Absent => Value::Map(Arc::default()),
+            Fetched::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
+        };
+    }
+    own
+}
+
+/// A verdict, or that the policy is not about the resource.
+pub(crate) enum Judged {
+    OutOfScope,
+    Verdict { verdict: Verdict, clause: Option<u16>, message: Option<Box<str>>, gap: Option<Arc<Gap>> },
+}
+
+/// Judges in a world whose own names are bound; `bind` adds the linked ones when they are needed.
+pub(crate) fn judge_in(policy: &Policy, world: &mut World<'_>, bind: impl FnOnce(&mut World<'_>)) -> Judged {
+    let mut bind = Some(bind);
+    let mut in_scope = Truth::True;
+    if let Some(when) = &policy.when {
+        // Following links is the dear part: a condition that needs none is asked before.
+        let links = policy.bindings.iter().any(|b| when.mentions(b.slot));
+        if links && let Some(bind) = bind.take() {
+            bind(world);
+        }
+        in_scope = when.evaluate(world);
+        if let Truth::False { .. } = in_scope {
+            return Judged::OutOfScope;
+        }
+    }
+    if let Some(bind) = bind.take() {
+        bind(world);
+    }
+    let required = policy.require.evaluate(world);
+    let clause_number = |clause: usize| u16::try_from(clause).ok();
+    match (in_scope, required) {
+        // Out of scope or judged, nobody can say: not even a requirement that holds makes it a pass.
+        (Truth::Unknown { gap, .. }, Truth::True | Truth::False { .. } | Truth::Unknown { .. }) => {
+            let message = format!("whether this applies could not be seen: {gap}").into();
+            Judged::Verdict { verdict: Verdict::Unknown, clause: None, message: Some(message), gap: Some(gap) }
+        }
+        (_, Truth::True) => Judged::Verdict { verdict: Verdict::Pass, clause: None, message: None, gap: None },
+        (_, Truth::False { clause }) => {
+            let message = policy.deviation.render(world).into_boxed_str();
+            Judged::Verdict { verdict: Verdict::Deviation, clause: clause_number(clause), message: Some(message), gap: None }
+        }
+        (_, Truth::Unknown { clause, gap }) => {
+            let message = format!("not seen: {gap}").into();
+            Judged::Verdict { verdict: Verdict::Unknown, clause: clause_number(clause), message: Some(message), gap: Some(gap) }
+        }
+    }
+}
+
+/// What a policy would have judged, had it been seen.
+fn unseen(number: u32, policy: &Policy, estate: &Estate) -> Vec<Finding> {
+    let about = |kind: &str| policy.resource.as_ref().is_none_or(|k| k.name == kind);
+    let mut findings: BTreeMap<(String, String, String), Arc<Gap>> = BTreeMap::new();
+    let mut asked: BTreeSet<&str> = BTreeSet::new();
+    for listing in estate.listings.iter().filter(|l| about(&l.kind)) {
+        asked.insert(&listing.account);
+        if let Some(gap) = &listing.gap {
+            let place = (listing.kind.clone(), listing.account.clone(), listing.region.clone());
+            findings.entry(place).or_insert_with(|| Arc::new(gap.clone()));
+        }
+    }
+    // A type that was never asked for in an account was not seen there either.
+    if let Some(kind) = &policy.resource {
+        for account in estate.run.accounts.iter().filter(|a| !asked.contains(a.id.as_str())) {
+            let gap = account.gap.clone().unwrap_or_else(|| not_collected(kind.service, &account.id, "*", &kind.name));
+            findings.insert((kind.name.clone(), account.id.clone(), "*".to_owned()), Arc::new(gap));
+        }
+    }
+    findings
+        .into_iter()
+        .map(|((kind, account, region), gap)| Finding {
+            policy: number,
+            message: Some(format!("not all could be listed: {gap}").into()),
+            subject: Subject::Unseen { kind: kind.into(), account: account.into(), region: region.into() },
+            verdict: Verdict::Unknown,
+            clause: None,
+            gap: Some(gap),
+            exception: None,
+        })
+        .collect()
+}
+
+/// What a finding keeps over runs: policy and resource, not the sentence.
+pub fn fingerprint(policy: &str, kind: &str, account: &str, region: &str, arn: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [policy, kind, account, region, arn] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().fold("sha256:".to_owned(), |mut text, byte| {
+        use std::fmt::Write as _;
+        write!(text, "{byte:02x}").expect("internal error: writing to a string cannot fail");
+        text
+    })
+}
+
+/// One line of the proof that a population is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Population {
+    /// Type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Account.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// How many AWS listed.
+    pub listed: u64,
+    /// How many were judged by at least one policy.
+    pub judged: u64,
+    /// How many no policy was about.
+    pub out_of_scope: u64,
+    /// Whether the listing was read to its end.
+    pub complete: bool,
+}
+
+/// The population of every type, account and region that was asked.
+pub fn population(estate: &Estate, judgement: &Judgement) -> Vec<Population> {
+    let mut lines: BTreeMap<(&str, &str, &str), Population> = BTreeMap::new();
+    for Listing { kind, account, region, listed, gap } in &estate.listings {
+        let line = lines.entry((kind, account, region)).or_insert_with(|| Population {
+            kind: kind.clone(),
+            account: account.clone(),
+            region: region.clone(),
+            listed: 0,
+            judged: 0,
+            out_of_scope: 0,
+            complete: true,
+        });
+        line.listed += listed;
+        line.complete &= gap.is_none();
+    }
+    for (at, resource) in estate.resources.iter().enumerate() {
+        let at_place = |region: &'static str| (resource.kind.name.as_str(), &*resource.account, region);
+        let key = (resource.kind.name.as_str(), &*resource.account, &*resource.region);
+        // Buckets lie in regions and are listed globally.
+        let key = if lines.contains_key(&key) { key } else { at_place(crate::estate::GLOBAL) };
+        if let Some(line) = lines.get_mut(&key) {
+            if judgement.judged[at] {
+                line.judged += 1;
+            } else {
+                line.out_of_scope += 1;
+            }
+        }
+    }
+    lines.into_values().collect()
+}

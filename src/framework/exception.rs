@@ -1,0 +1,153 @@
+//! Exceptions: deviations that somebody accepted, with a reason and an end.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::attestation::date;
+use crate::diag::{Code, Diagnostic, SourceFile, nearest};
+use crate::estate::Estate;
+use crate::evaluate::{Judgement, Subject, Verdict};
+use crate::isolation::glob;
+use crate::policy::Policy;
+use crate::policy::yaml::{Node, Reader, parse};
+
+/// An accepted deviation.
+#[derive(Debug, Clone)]
+pub struct Exception {
+    /// Its id.
+    pub id: String,
+    /// The policy it is about.
+    pub policy: String,
+    /// Resources: ids or ARNs, exact or with `*` for any characters, anchored at both ends.
+    pub resources: Vec<(String, Range<usize>)>,
+    /// Why.
+    pub reason: String,
+    /// Reference in the risk register.
+    pub risk: String,
+    /// Who accepted it.
+    pub approver: String,
+    /// When it was accepted.
+    pub approved: Date,
+    /// The last day it holds.
+    pub expires: Date,
+    /// The file.
+    pub source: Arc<SourceFile>,
+}
+
+/// Reads an exceptions file: a list.
+pub fn exceptions(source: &Arc<SourceFile>, policies: &BTreeSet<String>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Exception> {
+    let node = match parse(source) {
+        Ok(node) => node,
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            return Vec::new();
+        }
+    };
+    let mut reader = Reader { source: Arc::clone(source), diagnostics };
+    let mut all: Vec<Exception> = Vec::new();
+    for item in reader.list(&node, "exceptions").unwrap_or_default() {
+        let Some((exception, span)) = exception(&mut reader, item, policies) else { continue };
+        if all.iter().any(|e| e.id == exception.id) {
+            reader.wrong(Code::DuplicateId, format!("exception `{}` is there twice", exception.id), span, "again");
+            continue;
+        }
+        all.push(exception);
+    }
+    all
+}
+
+fn exception(reader: &mut Reader<'_>, node: &Node, policies: &BTreeSet<String>) -> Option<(Exception, Range<usize>)> {
+    let mut table = reader.table(node, "an exception")?;
+    let id = table.need(reader, "id").and_then(|n| Some((reader.string(n, "id")?, n.span.clone())));
+    let policy = table.need(reader, "policy").and_then(|n| Some((reader.string(n, "policy")?, n.span.clone())));
+    let resources = table.need(reader, "resources").and_then(|n| Some((reader.strings(n, "resources")?, n.span.clone())));
+    let reason = table.need(reader, "reason").and_then(|n| reader.string(n, "reason"));
+    let risk = table.need(reader, "risk").and_then(|n| reader.string(n, "risk"));
+    let approver = table.need(reader, "approver").and_then(|n| reader.string(n, "approver"));
+    let approved = table.need(reader, "approved").and_then(|n| date(reader, n, "approved"));
+    let expires = table.need(reader, "expires").and_then(|n| date(reader, n, "expires"));
+    table.finish(reader);
+    if let Some((name, span)) = &policy
+        && !policies.contains(name)
+    {
+        let near = nearest(name, policies.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
+        reader.wrong(Code::UnknownPolicy, format!("no policy `{name}`"), span.clone(), "unknown policy").help.extend(near);
+    }
+    let (resources, span) = resources?;
+    if resources.is_empty() {
+        reader.wrong(Code::EmptyList, "an exception names its resources", span, "empty");
+        return None;
+    }
+    for (pattern, span) in &resources {
+        // A pattern of stars alone would accept everything, today and for ever.
+        if pattern.chars().filter(|c| *c != '*').count() < 3 {
+            let found = reader.wrong(Code::BadValue, format!("`{pattern}` would accept nearly everything"), span.clone(), "too wide");
+            found.help.push("name the resources, or a pattern with more than two characters besides `*`".to_owned());
+        }
+    }
+    let (id, id_span) = id?;
+    let exception = Exception {
+        id,
+        policy: policy?.0,
+        resources,
+        reason: reason?,
+        risk: risk?,
+        approver: approver?,
+        approved: approved?,
+        expires: expires?,
+        source: Arc::clone(&reader.source),
+    };
+    Some((exception, id_span))
+}
+
+/// What came of applying the exceptions.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// What should be looked at: expired, or matching nothing.
+    pub notes: Vec<Diagnostic>,
+}
+
+/// Turns deviations that an exception covers into `excepted`. One that has expired covers nothing.
+pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, judgement: &mut Judgement, at: Timestamp) -> Applied {
+    let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut applied = Applied::default();
+    let mut used: Vec<Vec<bool>> = exceptions.iter().map(|e| vec![false; e.resources.len()]).collect();
+    for finding in &mut judgement.findings {
+        let Subject::Resource(position) = finding.subject else { continue };
+        if finding.verdict != Verdict::Deviation {
+            continue;
+        }
+        let resource = &estate.resources[position as usize];
+        let policy = &policies[finding.policy as usize].id;
+        for (number, exception) in exceptions.iter().enumerate().filter(|(_, e)| e.policy == *policy) {
+            let matches = |pattern: &str| glob(pattern, &resource.arn) || glob(pattern, &resource.id);
+            let Some(which) = exception.resources.iter().position(|(pattern, _)| matches(pattern)) else { continue };
+            used[number][which] = true;
+            if today <= exception.expires && today >= exception.approved {
+                finding.verdict = Verdict::Excepted;
+                finding.exception = u32::try_from(number).ok();
+            }
+        }
+    }
+    for (exception, used) in exceptions.iter().zip(&used) {
+        if !policies.iter().any(|p| p.id == exception.policy) {
+            continue;
+        }
+        if today > exception.expires {
+            let title = format!("exception `{}` expired on {}", exception.id, exception.expires);
+            let span = exception.resources[0].1.clone();
+            applied.notes.push(Diagnostic::error(Code::Unused, title, &exception.source, span).warning().help("its deviations count again"));
+            continue;
+        }
+        for ((pattern, span), _) in exception.resources.iter().zip(used).filter(|(_, used)| !**used) {
+            let title = format!("exception `{}` matches no deviation with `{pattern}`", exception.id);
+            let note = Diagnostic::error(Code::Unused, title, &exception.source, span.clone()).warning();
+            applied.notes.push(note.help("remove it, so that it does not accept something else one day"));
+        }
+    }
+    applied
+}

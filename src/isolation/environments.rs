@@ -1,0 +1,309 @@
+//! Which environment a resource belongs to: by account, VPC, tag or name, as the configuration says;
+//! otherwise by what it is part of.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::estate::{Environment, Estate, Fetched, Gap, Resource, Value};
+
+/// What claims a resource for an environment. Any one of these is enough.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvironmentRule {
+    /// Twelve-digit account ids.
+    pub accounts: Vec<String>,
+    /// Ids of VPCs: they and everything in them.
+    pub vpcs: Vec<String>,
+    /// Tag keys and the values that claim.
+    pub tags: BTreeMap<String, Vec<String>>,
+    /// Names, with `*` for any characters; anchored at both ends.
+    pub names: Vec<String>,
+}
+
+/// The environments of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Environments {
+    /// As the configuration declares them.
+    Declared(BTreeMap<String, EnvironmentRule>),
+    /// By the value of the tag `Environment`, with the usual abbreviations.
+    ByTag,
+}
+
+/// The tag that is read when no environments are declared.
+const TAG: &str = "Environment";
+
+/// Abbreviations of the usual names.
+const USUAL: &[(&str, &[&str])] = &[
+    ("demo", &["demo"]),
+    ("development", &["dev", "develop", "development"]),
+    ("production", &["live", "prd", "prod", "production"]),
+    ("staging", &["acc", "acceptance", "preprod", "stage", "staging", "stg"]),
+    ("test", &["test", "testing", "tst"]),
+];
+
+impl Environments {
+    /// The declared names, if they are declared.
+    pub fn names(&self) -> Option<BTreeSet<String>> {
+        match self {
+            Self::Declared(rules) => Some(rules.keys().cloned().collect()),
+            Self::ByTag => None,
+        }
+    }
+
+    fn claims(&self, resource: &Resource, claims: &mut Claims) {
+        match self {
+            Self::Declared(rules) => {
+                for (name, rule) in rules {
+                    claim(name, rule, resource, claims);
+                }
+            }
+            Self::ByTag => match &resource.tags {
+                Fetched::Known(tags) => {
+                    if let Some(value) = tags.get(TAG).map(|v| v.trim()).filter(|v| !v.is_empty()) {
+                        let low = value.to_lowercase();
+                        let usual = USUAL.iter().find(|(_, short)| short.contains(&low.as_str())).map(|(name, _)| *name);
+                        claims.add(usual.unwrap_or(&low), format!("tag {TAG}={value}"));
+                    }
+                }
+                Fetched::Absent => {}
+                Fetched::Unknown(gap) => claims.open = Some(Arc::clone(gap)),
+            },
+        }
+    }
+}
+
+#[derive(Default)]
+struct Claims {
+    by: BTreeMap<Arc<str>, String>,
+    open: Option<Arc<Gap>>,
+}
+
+impl Claims {
+    fn add(&mut self, name: &str, basis: String) {
+        self.by.entry(name.into()).or_insert(basis);
+    }
+
+    fn decide(self) -> Option<Environment> {
+        if let Some(gap) = self.open {
+            return Some(Environment::Unknown(gap));
+        }
+        let mut names: Vec<(Arc<str>, String)> = self.by.into_iter().collect();
+        match names.len() {
+            0 => None,
+            1 => names.pop().map(|(name, basis)| Environment::Named { name, basis }),
+            _ => Some(Environment::Ambiguous(names.into_iter().map(|(name, _)| name).collect())),
+        }
+    }
+}
+
+fn claim(name: &str, rule: &EnvironmentRule, resource: &Resource, claims: &mut Claims) {
+    if rule.accounts.iter().any(|a| **a == *resource.account) {
+        claims.add(name, format!("account {}", resource.account));
+    }
+    if resource.kind.name == VPC && rule.vpcs.iter().any(|v| **v == *resource.id) {
+        claims.add(name, format!("vpc {}", resource.id));
+    }
+    if let Some(pattern) = rule.names.iter().find(|pattern| glob(pattern, &resource.name)) {
+        claims.add(name, format!("name {pattern}"));
+    }
+    if rule.tags.is_empty() {
+        return;
+    }
+    match &resource.tags {
+        Fetched::Known(tags) => {
+            for (key, values) in &rule.tags {
+                if let Some(value) = tags.get(key).filter(|v| values.contains(v)) {
+                    claims.add(name, format!("tag {key}={value}"));
+                }
+            }
+        }
+        Fetched::Absent => {}
+        Fetched::Unknown(gap) => claims.open = Some(Arc::clone(gap)),
+    }
+}
+
+/// Whether a text matches a pattern in which `*` stands for any characters; both ends are anchored.
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+const VPC: &str = "AWS::EC2::VPC";
+
+/// What a resource is part of: type, path to the key, type of the whole, path on it. A resource that
+/// nothing claims belongs where the first of these that is there belongs.
+const PART_OF: &[(&str, &str, &str, &str)] = &[
+    ("AWS::AutoScaling::AutoScalingGroup", "subnet_ids", "AWS::EC2::Subnet", "id"),
+    ("AWS::AutoScaling::ScalingPolicy", "auto_scaling_group_name", "AWS::AutoScaling::AutoScalingGroup", "id"),
+    ("AWS::Backup::RecoveryPoint", "resource_arn", "AWS::DynamoDB::Table", "arn"),
+    ("AWS::Backup::RecoveryPoint", "resource_arn", "AWS::EC2::Volume", "arn"),
+    ("AWS::Backup::RecoveryPoint", "resource_arn", "AWS::EFS::FileSystem", "arn"),
+    ("AWS::Backup::RecoveryPoint", "resource_arn", "AWS::RDS::DBCluster", "arn"),
+    ("AWS::Backup::RecoveryPoint", "resource_arn", "AWS::RDS::DBInstance", "arn"),
+    ("AWS::Backup::RecoveryPoint", "backup_vault_name", "AWS::Backup::BackupVault", "id"),
+    ("AWS::DynamoDB::Backup", "table_id", "AWS::DynamoDB::Table", "table_id"),
+    ("AWS::EC2::FlowLog", "resource_id", VPC, "id"),
+    ("AWS::EC2::FlowLog", "resource_id", "AWS::EC2::Subnet", "id"),
+    ("AWS::EC2::FlowLog", "resource_id", "AWS::EC2::NetworkInterface", "id"),
+    ("AWS::EC2::Image", "block_device_snapshot_ids", "AWS::EC2::Snapshot", "id"),
+    ("AWS::EC2::Instance", "vpc_id", VPC, "id"),
+    ("AWS::EC2::NetworkInterface", "attachment_instance_id", "AWS::EC2::Instance", "id"),
+    ("AWS::EC2::NetworkInterface", "vpc_id", VPC, "id"),
+    ("AWS::EC2::RouteTable", "vpc_id", VPC, "id"),
+    ("AWS::EC2::SecurityGroup", "vpc_id", VPC, "id"),
+    ("AWS::EC2::Snapshot", "volume_id", "AWS::EC2::Volume", "id"),
+    ("AWS::EC2::Subnet", "vpc_id", VPC, "id"),
+    ("AWS::EC2::TransitGatewayAttachment", "resource_id", VPC, "id"),
+    ("AWS::EC2::VPCPeeringConnection", "requester_vpc_id", VPC, "id"),
+    ("AWS::EC2::Volume", "attachment_instance_ids", "AWS::EC2::Instance", "id"),
+    ("AWS::EFS::FileSystem", "vpc_ids", VPC, "id"),
+    ("AWS::ElasticLoadBalancingV2::Listener", "load_balancer_arn", "AWS::ElasticLoadBalancingV2::LoadBalancer", "arn"),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "vpc_id", VPC, "id"),
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "vpc_id", VPC, "id"),
+    ("AWS::RDS::DBCluster", "db_subnet_group", "AWS::RDS::DBSubnetGroup", "id"),
+    ("AWS::RDS::DBClusterSnapshot", "db_cluster_resource_id", "AWS::RDS::DBCluster", "db_cluster_resource_id"),
+    ("AWS::RDS::DBClusterSnapshot", "vpc_id", VPC, "id"),
+    ("AWS::RDS::DBInstance", "db_cluster_identifier", "AWS::RDS::DBCluster", "id"),
+    ("AWS::RDS::DBInstance", "vpc_id", VPC, "id"),
+    ("AWS::RDS::DBInstanceAutomatedBackup", "dbi_resource_id", "AWS::RDS::DBInstance", "dbi_resource_id"),
+    ("AWS::RDS::DBSnapshot", "dbi_resource_id", "AWS::RDS::DBInstance", "dbi_resource_id"),
+    ("AWS::RDS::DBSnapshot", "vpc_id", VPC, "id"),
+    ("AWS::RDS::DBSubnetGroup", "vpc_id", VPC, "id"),
+];
+
+/// Chains of parts are short: recovery point, volume, instance, VPC.
+const LONGEST_CHAIN: usize = 6;
+
+/// Assigns an environment to every resource.
+pub(super) fn assign(estate: &mut Estate, environments: &Environments) {
+    let own: Vec<Option<Environment>> = estate
+        .resources
+        .iter()
+        .map(|resource| {
+            let mut claims = Claims::default();
+            environments.claims(resource, &mut claims);
+            claims.decide()
+        })
+        .collect();
+    let index = Index::new(estate);
+    let mut resolver = Resolver { estate, index: &index, own: &own, done: HashMap::new() };
+    let assigned: Vec<Environment> = (0..estate.resources.len()).map(|at| resolver.resolve(at, 0)).collect();
+    for (resource, environment) in estate.resources.iter_mut().zip(assigned) {
+        resource.environment = environment;
+    }
+}
+
+/// Type, path and key of a whole → positions.
+struct Index {
+    keys: HashMap<(&'static str, &'static str), HashMap<Arc<str>, Vec<usize>>>,
+    parts: HashMap<&'static str, Vec<(&'static str, &'static str, &'static str)>>,
+}
+
+impl Index {
+    fn new(estate: &Estate) -> Self {
+        let mut keys: HashMap<_, HashMap<Arc<str>, Vec<usize>>> = HashMap::new();
+        let mut parts: HashMap<_, Vec<_>> = HashMap::new();
+        for (part, path, whole, key) in PART_OF {
+            parts.entry(*part).or_default().push((*path, *whole, *key));
+            keys.entry((*whole, *key)).or_insert_with(|| {
+                let mut index: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
+                for at in estate.of_type(whole) {
+                    for value in estate.resources[at].values_at(key) {
+                        if let Value::String(text) = value {
+                            index.entry(text).or_default().push(at);
+                        }
+                    }
+                }
+                index
+            });
+        }
+        Self { keys, parts }
+    }
+}
+
+struct Resolver<'a> {
+    estate: &'a Estate,
+    index: &'a Index,
+    own: &'a [Option<Environment>],
+    done: HashMap<usize, Environment>,
+}
+
+impl Resolver<'_> {
+    fn resolve(&mut self, at: usize, depth: usize) -> Environment {
+        if let Some(own) = &self.own[at] {
+            return own.clone();
+        }
+        if let Some(done) = self.done.get(&at) {
+            return done.clone();
+        }
+        let environment = if depth < LONGEST_CHAIN { self.inherited(at, depth) } else { Environment::Unassigned };
+        self.done.insert(at, environment.clone());
+        environment
+    }
+
+    fn inherited(&mut self, at: usize, depth: usize) -> Environment {
+        let resource = &self.estate.resources[at];
+        let Some(parts) = self.index.parts.get(resource.kind.name.as_str()) else { return Environment::Unassigned };
+        for (path, whole, key) in parts {
+            let mut names: BTreeMap<Arc<str>, String> = BTreeMap::new();
+            for value in resource.values_at(path) {
+                let text = match value {
+                    Value::String(text) => text,
+                    Value::Unknown(gap) => return Environment::Unknown(gap),
+                    _ => continue,
+                };
+                let found = self.index.keys.get(&(*whole, *key)).and_then(|index| index.get(&text));
+                let near = found.into_iter().flatten().copied().filter(|other| {
+                    let other = &self.estate.resources[*other];
+                    *key == "arn" || (other.account == resource.account && other.region == resource.region)
+                });
+                for other in near.collect::<Vec<_>>() {
+                    match self.resolve(other, depth + 1) {
+                        Environment::Named { name, .. } => {
+                            let whole = &self.estate.resources[other];
+                            names.entry(name).or_insert_with(|| format!("part of {} {}", whole.kind.name, whole.name));
+                        }
+                        Environment::Unassigned => {}
+                        other => return other,
+                    }
+                }
+            }
+            let mut names: Vec<(Arc<str>, String)> = names.into_iter().collect();
+            match names.len() {
+                0 => {}
+                1 => {
+                    if let Some((name, basis)) = names.pop() {
+                        return Environment::Named { name, basis };
+                    }
+                }
+                _ => return Environment::Ambiguous(names.into_iter().map(|(name, _)| name).collect()),
+            }
+        }
+        Environment::Unassigned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn globs_are_anchored() {
+        assert!(glob("prod-*", "prod-db"));
+        assert!(glob("*-prod", "db-prod"));
+        assert!(glob("a*b*c", "a1b2c"));
+        assert!(glob("same", "same"));
+        assert!(!glob("prod", "prod-db"));
+        assert!(!glob("prod-*", "my-prod-db"));
+        assert!(!glob("a*a", "a"));
+        assert!(glob("*", ""));
+    }
+}

@@ -1,0 +1,25 @@
+//! Environments: which one a resource belongs to, what AWS put there by itself, and which resources
+//! of another environment a security group admits.
+
+mod admitted;
+mod environments;
+mod provided;
+
+use crate::estate::{Estate, Link, Source};
+
+pub(crate) use environments::glob;
+pub use environments::{EnvironmentRule, Environments};
+
+/// The links that are worked out here.
+pub const LINKS: &[Link] = &[Link {
+    name: "admitted_vpcs",
+    from: "AWS::EC2::SecurityGroup",
+    doc: "Other VPCs with addresses that the group's ingress rules admit by range; ranges open to the whole world are not counted",
+    source: Source::Computed { edges: admitted::edges, to: &["AWS::EC2::VPC"], needs: &["AWS::EC2::SecurityGroup"] },
+}];
+
+/// Finds out for every resource whether AWS provided it, and which environment it belongs to.
+pub fn assign(estate: &mut Estate, environments: &Environments) {
+    provided::mark(estate);
+    environments::assign(estate, environments);
+}

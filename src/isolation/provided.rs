@@ -1,0 +1,129 @@
+//! AWS's own objects that hold nothing of the customer. Each is excluded by a named rule and counted
+//! under its name; where what would tell could not be read, nothing is excluded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::estate::{Estate, Fetched, Gap, Resource, Value};
+
+/// Something in a VPC, with the path to the VPC's id: a default VPC with any of these is in use.
+const OCCUPANTS: &[(&str, &str)] = &[
+    ("AWS::EC2::Instance", "vpc_id"),
+    ("AWS::EC2::NetworkInterface", "vpc_id"),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "vpc_id"),
+    ("AWS::RDS::DBInstance", "vpc_id"),
+];
+
+/// Things that come with a VPC, with the path to its id.
+const FITTINGS: &[(&str, &str)] =
+    &[("AWS::EC2::Subnet", "vpc_id"), ("AWS::EC2::RouteTable", "vpc_id"), ("AWS::EC2::SecurityGroup", "vpc_id")];
+
+/// Marks them.
+pub(super) fn mark(estate: &mut Estate) {
+    let vpcs = default_vpcs(estate);
+    let fittings: BTreeMap<&str, &str> = FITTINGS.iter().copied().collect();
+    for resource in &mut estate.resources {
+        let kind = resource.kind.name.as_str();
+        let rule = match kind {
+            "AWS::EC2::VPC" => vpcs.get(&*resource.id).cloned().unwrap_or(Fetched::Absent),
+            "AWS::EC2::Region" | "AWS::EC2::EBSEncryptionByDefault" => Fetched::Known("account-setting"),
+            "AWS::KMS::Key" => equals(resource, "key_manager", "AWS", "aws-managed-key"),
+            "AWS::IAM::Role" => starts_with(resource, "path", "/aws-service-role/", "service-linked-role"),
+            "AWS::Organizations::ServiceControlPolicy" | "AWS::Organizations::Account" => Fetched::Known("organisation-object"),
+            "AWS::RDS::DBParameterGroup" | "AWS::RDS::DBClusterParameterGroup" if resource.id.starts_with("default") => {
+                Fetched::Known("default-parameter-group")
+            }
+            "AWS::Backup::BackupVault" => empty_default_vault(resource),
+            _ => match fittings.get(kind) {
+                Some(path) => match vpc_of(resource, path) {
+                    Ok(vpc) => vpc.and_then(|id| vpcs.get(&*id).cloned()).unwrap_or(Fetched::Absent),
+                    Err(gap) => Fetched::Unknown(gap),
+                },
+                None => Fetched::Absent,
+            },
+        };
+        resource.provided_by_aws = rule;
+    }
+}
+
+fn vpc_of(resource: &Resource, path: &str) -> Result<Option<Arc<str>>, Arc<Gap>> {
+    match resource.values_at(path).pop() {
+        Some(Value::String(id)) => Ok(Some(id)),
+        Some(Value::Unknown(gap)) => Err(gap),
+        _ => Ok(None),
+    }
+}
+
+/// The default VPCs: excluded where nothing is in them, unknown where that could not be seen.
+fn default_vpcs(estate: &Estate) -> BTreeMap<Arc<str>, Fetched<&'static str>> {
+    let mut in_use = BTreeSet::new();
+    let mut open: Vec<Arc<Gap>> = Vec::new();
+    for (kind, path) in OCCUPANTS {
+        for at in estate.of_type(kind) {
+            match vpc_of(&estate.resources[at], path) {
+                Ok(vpc) => in_use.extend(vpc),
+                Err(gap) => open.push(gap),
+            }
+        }
+    }
+    let mut vpcs = BTreeMap::new();
+    for at in estate.of_type("AWS::EC2::VPC") {
+        let vpc = &estate.resources[at];
+        let rule = match vpc.property("is_default") {
+            Some(Value::Bool(true)) if in_use.contains(&vpc.id) => Fetched::Absent,
+            Some(Value::Bool(true)) => match unseen(estate, vpc).or_else(|| open.first().cloned()) {
+                Some(gap) => Fetched::Unknown(gap),
+                None => Fetched::Known("unused-default-vpc"),
+            },
+            Some(Value::Unknown(gap)) => Fetched::Unknown(Arc::clone(gap)),
+            _ => Fetched::Absent,
+        };
+        vpcs.insert(Arc::clone(&vpc.id), rule);
+    }
+    vpcs
+}
+
+/// Why something in a VPC may have been missed. Types that the run did not ask for at all do not
+/// count, except network interfaces: whatever runs in a VPC has one.
+fn unseen(estate: &Estate, vpc: &Resource) -> Option<Arc<Gap>> {
+    let mut interfaces = false;
+    for (kind, _) in OCCUPANTS {
+        for listing in estate.listings.iter().filter(|l| l.kind == *kind && l.account == *vpc.account) {
+            if listing.region == *vpc.region || listing.region == "*" {
+                if let Some(gap) = &listing.gap {
+                    return Some(Arc::new(gap.clone()));
+                }
+                interfaces |= *kind == "AWS::EC2::NetworkInterface";
+            }
+        }
+    }
+    let gap = || crate::estate::not_collected("ec2", &vpc.account, &vpc.region, "AWS::EC2::NetworkInterface");
+    (!interfaces).then(|| Arc::new(gap()))
+}
+
+fn equals(resource: &Resource, property: &str, text: &str, rule: &'static str) -> Fetched<&'static str> {
+    decide(resource, property, |found| found == text, rule)
+}
+
+fn starts_with(resource: &Resource, property: &str, text: &str, rule: &'static str) -> Fetched<&'static str> {
+    decide(resource, property, |found| found.starts_with(text), rule)
+}
+
+fn decide(resource: &Resource, property: &str, test: impl Fn(&str) -> bool, rule: &'static str) -> Fetched<&'static str> {
+    match resource.property(property) {
+        Some(Value::String(found)) if test(found) => Fetched::Known(rule),
+        Some(Value::Unknown(gap)) => Fetched::Unknown(Arc::clone(gap)),
+        _ => Fetched::Absent,
+    }
+}
+
+fn empty_default_vault(vault: &Resource) -> Fetched<&'static str> {
+    if !matches!(&*vault.id, "Default" | "aws/efs/automatic-backup-vault") {
+        return Fetched::Absent;
+    }
+    match vault.property("number_of_recovery_points") {
+        Some(Value::Int(0)) => Fetched::Known("empty-default-vault"),
+        Some(Value::Unknown(gap)) => Fetched::Unknown(Arc::clone(gap)),
+        _ => Fetched::Absent,
+    }
+}

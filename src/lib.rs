@@ -1,0 +1,18 @@
+//! keur checks a live AWS estate against declarative policies and reports every deviation as evidence
+//! for ISO/IEC 27001 controls. What could not be read is unknown, never a default.
+
+pub mod aws;
+pub mod cli;
+pub mod diag;
+pub mod estate;
+pub mod evaluate;
+pub mod expr;
+pub mod framework;
+pub mod isolation;
+pub mod policy;
+pub mod report;
+
+/// Name and version of this program, as reports carry it.
+pub fn tool() -> String {
+    concat!("keur ", env!("CARGO_PKG_VERSION")).to_owned()
+}

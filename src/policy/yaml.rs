@@ -1,0 +1,402 @@
+//! YAML as a tree with places. The only user of the YAML crate: what it reads is bounded in size,
+//! depth and repetition, `no` is text and `null` never becomes something else.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Spanned, Tagged};
+
+use crate::diag::{Code, Diagnostic, SourceFile};
+
+/// The largest file that is read, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// A node of a file.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its bytes; of lists and maps only where they begin.
+    pub span: Range<usize>,
+    /// Its tag: `!unknown`.
+    pub tag: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// Nothing, or `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Another number.
+    Float(f64),
+    /// Text.
+    String(String),
+    /// A list.
+    List(Vec<Node>),
+    /// Keys and values, in order.
+    Map(Vec<(Key, Node)>),
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.tag == other.tag && self.kind == other.kind
+    }
+}
+
+/// A key of a map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    /// Its text.
+    pub name: String,
+    /// Its bytes.
+    pub span: Range<usize>,
+}
+
+impl Kind {
+    /// What it is called.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) => "a whole number",
+            Self::Float(_) => "a number",
+            Self::String(_) => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
+}
+
+struct Raw {
+    tag: Option<String>,
+    kind: RawKind,
+}
+
+enum RawKind {
+    Leaf(Kind),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Tagged(kind, tag) = Tagged::<RawKind>::deserialize(deserializer)?;
+        Ok(Self { tag, kind })
+    }
+}
+
+impl<'de> Deserialize<'de> for RawKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any)
+    }
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = RawKind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any YAML")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<RawKind, E> {
+        Ok(RawKind::Leaf(Kind::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<RawKind, E> {
+        Ok(RawKind::Leaf(Kind::Int(value)))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<RawKind, E> {
+        i64::try_from(value).map(|v| RawKind::Leaf(Kind::Int(v))).map_err(|_| E::custom("number too large"))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<RawKind, E> {
+        Ok(RawKind::Leaf(Kind::Float(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<RawKind, E> {
+        Ok(RawKind::Leaf(Kind::String(value.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<RawKind, E> {
+        Ok(RawKind::Leaf(Kind::Null))
+    }
+
+    fn visit_none<E>(self) -> Result<RawKind, E> {
+        Ok(RawKind::Leaf(Kind::Null))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<RawKind, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<RawKind, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(RawKind::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<RawKind, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(RawKind::Map(entries))
+    }
+}
+
+fn bytes<T>(spanned: &Spanned<T>) -> Range<usize> {
+    span_of(&spanned.referenced)
+}
+
+fn span_of(location: &serde_saphyr::Location) -> Range<usize> {
+    let span = location.span();
+    let wide = |n: Option<_>| n.and_then(|n: u32| usize::try_from(n).ok()).unwrap_or_default();
+    let start = wide(span.byte_offset().and_then(|n| u32::try_from(n).ok()));
+    let len = wide(span.byte_len().and_then(|n| u32::try_from(n).ok()));
+    start..start + len
+}
+
+fn node(raw: Spanned<Raw>) -> Node {
+    let span = bytes(&raw);
+    let kind = match raw.value.kind {
+        RawKind::Leaf(leaf) => leaf,
+        RawKind::List(items) => Kind::List(items.into_iter().map(node).collect()),
+        RawKind::Map(entries) => Kind::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| (Key { span: bytes(&key), name: key.value }, node(value)))
+                .collect(),
+        ),
+    };
+    Node { span, tag: raw.value.tag, kind }
+}
+
+/// Reads a file's text.
+pub fn parse(source: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
+    if source.text.len() > LARGEST {
+        let title = format!("the file has {} bytes; at most {LARGEST} are read", source.text.len());
+        return Err(Diagnostic::error(Code::BudgetExceeded, title, source, 0..0));
+    }
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_nodes: 40_000, max_aliases: 16, max_depth: 32 },
+    };
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options) {
+        Ok(raw) => Ok(node(raw)),
+        Err(error) => {
+            let text = error.to_string();
+            let message = text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ").to_owned();
+            let at = error.location().map_or(0, |l| {
+                let line = usize::try_from(l.line()).unwrap_or(1);
+                let column = usize::try_from(l.column()).unwrap_or(1);
+                offset(&source.text, line, column)
+            });
+            let lower = message.to_lowercase();
+            let code = if lower.contains("budget") || lower.contains("recursion") || lower.contains("depth") {
+                Code::BudgetExceeded
+            } else if lower.contains("duplicate") {
+                Code::DuplicateId
+            } else {
+                Code::BadYaml
+            };
+            let message = message.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
+            let end = source.text[at..].find('\n').map_or(source.text.len(), |n| at + n).max(at);
+            Err(Diagnostic::error(code, message, source, at..end).label("here"))
+        }
+    }
+}
+
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = &text[start.min(text.len())..];
+    start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+}
+
+/// Where byte `at` of a scalar's text stands in the file. The text of a folded, literal or quoted
+/// scalar differs from what is written by white space, and by a quote before it.
+pub fn place_in_scalar(source: &SourceFile, node: &Node, text: &str, at: usize) -> usize {
+    let end = node.span.end.min(source.text.len());
+    let start = node.span.start.min(end);
+    let raw = &source.text[start..end];
+    let mut raw_at = usize::from(raw.starts_with(['"', '\'']));
+    let mut text_at = 0;
+    while text_at < at.min(text.len()) && raw_at < raw.len() {
+        let (Some(want), Some(have)) = (text[text_at..].chars().next(), raw[raw_at..].chars().next()) else { break };
+        if want == have {
+            text_at += want.len_utf8();
+            raw_at += have.len_utf8();
+            if want == '\n' {
+                raw_at += indent(&raw[raw_at..]);
+            }
+        } else if want.is_whitespace() && have.is_whitespace() {
+            text_at += want.len_utf8();
+            raw_at += raw[raw_at..].len() - raw[raw_at..].trim_start().len();
+        } else if have.is_whitespace() {
+            raw_at += have.len_utf8();
+        } else if have == '\\' {
+            raw_at += 1;
+        } else {
+            break;
+        }
+    }
+    start + raw_at
+}
+
+fn indent(text: &str) -> usize {
+    text.len() - text.trim_start_matches(' ').len()
+}
+
+/// Reads a file into types, and keeps everything that is wrong with it.
+pub struct Reader<'d> {
+    /// The file.
+    pub source: Arc<SourceFile>,
+    /// What is wrong so far.
+    pub diagnostics: &'d mut Vec<Diagnostic>,
+}
+
+impl<'d> Reader<'d> {
+    /// Reports a mistake at a place.
+    pub fn wrong(&mut self, code: Code, title: impl Into<String>, span: Range<usize>, label: &str) -> &mut Diagnostic {
+        self.diagnostics.push(Diagnostic::error(code, title, &self.source, span).label(label));
+        self.diagnostics.last_mut().expect("internal error: just pushed")
+    }
+
+    /// The node as a map whose keys are taken one by one.
+    pub fn table<'n>(&mut self, node: &'n Node, what: &'static str) -> Option<Table<'n>> {
+        let Kind::Map(entries) = &node.kind else {
+            self.wrong(Code::BadValue, format!("{what} is a map, this is {}", node.kind.what()), node.span.clone(), "not a map");
+            return None;
+        };
+        Some(Table { node, entries, taken: vec![false; entries.len()], known: Vec::new(), what })
+    }
+
+    /// The node as text; numbers and booleans must be quoted.
+    pub fn string(&mut self, node: &Node, what: &str) -> Option<String> {
+        match &node.kind {
+            Kind::String(text) if !text.trim().is_empty() => Some(text.clone()),
+            Kind::String(_) | Kind::Null => {
+                self.wrong(Code::BadValue, format!("`{what}` is empty"), node.span.clone(), "nothing here");
+                None
+            }
+            other => {
+                let title = format!("`{what}` is text, this is {}", other.what());
+                let help = "put it in quotes".to_owned();
+                self.wrong(Code::BadValue, title, node.span.clone(), "not text").help.push(help);
+                None
+            }
+        }
+    }
+
+    /// The node as a list.
+    pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
+        match &node.kind {
+            Kind::List(items) => Some(items),
+            other => {
+                let title = format!("`{what}` is a list, this is {}", other.what());
+                self.wrong(Code::BadValue, title, node.span.clone(), "not a list");
+                None
+            }
+        }
+    }
+
+    /// The node as a list of texts.
+    pub fn strings(&mut self, node: &Node, what: &str) -> Option<Vec<(String, Range<usize>)>> {
+        let items = self.list(node, what)?;
+        let mut texts = Vec::new();
+        for item in items {
+            texts.push((self.string(item, what)?, item.span.clone()));
+        }
+        Some(texts)
+    }
+
+    /// The node as a boolean.
+    pub fn bool(&mut self, node: &Node, what: &str) -> Option<bool> {
+        match &node.kind {
+            Kind::Bool(value) => Some(*value),
+            other => {
+                let title = format!("`{what}` is true or false, this is {}", other.what());
+                self.wrong(Code::BadValue, title, node.span.clone(), "not a boolean");
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub fn one_of<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.string(node, what)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let all = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let title = format!("`{what}` is one of {all}");
+        let near = crate::diag::nearest(&text, words.iter().map(|(w, _)| *w)).map(|w| format!("did you mean `{w}`?"));
+        self.wrong(Code::BadValue, title, node.span.clone(), "none of them").help.extend(near);
+        None
+    }
+}
+
+/// A map whose keys are taken one by one; what is left over is a mistake.
+pub struct Table<'n> {
+    node: &'n Node,
+    entries: &'n [(Key, Node)],
+    taken: Vec<bool>,
+    known: Vec<&'static str>,
+    what: &'static str,
+}
+
+impl<'n> Table<'n> {
+    /// The value of a key that may be missing.
+    pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    /// Key and value, where the key's place matters.
+    pub fn entry(&mut self, key: &'static str) -> Option<(&'n Key, &'n Node)> {
+        self.known.push(key);
+        let at = self.entries.iter().position(|(k, _)| k.name == key)?;
+        self.taken[at] = true;
+        Some((&self.entries[at].0, &self.entries[at].1))
+    }
+
+    /// The value of a key that must be there.
+    pub fn need(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<&'n Node> {
+        if let Some(node) = self.get(key) {
+            return Some(node);
+        }
+        let span = self.entries.first().map_or(self.node.span.clone(), |(k, _)| k.span.clone());
+        reader.wrong(Code::BadValue, format!("{} has no `{key}`", self.what), span, "belongs here");
+        None
+    }
+
+    /// Where the map begins.
+    pub fn start(&self) -> Range<usize> {
+        self.entries.first().map_or(self.node.span.clone(), |(k, _)| k.span.clone())
+    }
+
+    /// Reports keys that nobody took.
+    pub fn finish(self, reader: &mut Reader<'_>) {
+        for ((key, _), taken) in self.entries.iter().zip(self.taken) {
+            if !taken {
+                let near = crate::diag::nearest(&key.name, self.known.iter().copied());
+                let help = match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are: {}", self.known.join(", ")),
+                };
+                let title = format!("{} has no key `{}`", self.what, key.name);
+                reader.wrong(Code::UnknownKey, title, key.span.clone(), "unknown key").help.push(help);
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Reports: one model, one file per output format. Prints verdicts and never judges.
+
+mod json;
+mod table;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use crate::estate::{Estate, Gap};
+use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
+use crate::framework::{ControlResult, Exception, Framework};
+use crate::policy::{Policy, Severity, Statement};
+
+/// Everything a report may say.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// The organisation, where the configuration names it.
+    pub organisation: Option<&'a str>,
+    /// What was seen.
+    pub estate: &'a Estate,
+    /// What it was judged by.
+    pub policies: &'a [Policy],
+    /// SHA-256 over the policy files.
+    pub policies_sha256: &'a str,
+    /// The promises.
+    pub statements: &'a [Statement],
+    /// The verdicts.
+    pub judgement: &'a Judgement,
+    /// The proof of completeness.
+    pub population: Vec<Population>,
+    /// The framework.
+    pub framework: &'a Framework,
+    /// What the run says of its controls.
+    pub controls: Vec<ControlResult>,
+    /// Accepted deviations.
+    pub exceptions: &'a [Exception],
+    /// From which severity on a deviation fails the run.
+    pub fail_on: Severity,
+}
+
+/// How many findings of each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Passes.
+    pub pass: u64,
+    /// Deviations.
+    pub deviation: u64,
+    /// Unknowns.
+    pub unknown: u64,
+    /// Accepted deviations.
+    pub excepted: u64,
+}
+
+/// An output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// For people at a terminal.
+    Table,
+    /// For programs: schema `keur/report/1`.
+    Json,
+}
+
+impl Format {
+    /// All of them, with their names.
+    pub const ALL: &'static [(&'static str, Self)] = &[("table", Self::Table), ("json", Self::Json)];
+}
+
+/// How to print for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Columns.
+    pub width: u16,
+    /// Whether to use colour.
+    pub color: bool,
+}
+
+impl Report<'_> {
+    /// Writes the report.
+    pub fn write(&self, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Table => table::write(self, style, out),
+            Format::Json => json::write(self, out),
+        }
+    }
+
+    /// Findings by verdict.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for finding in &self.judgement.findings {
+            match finding.verdict {
+                Verdict::Pass => counts.pass += 1,
+                Verdict::Deviation => counts.deviation += 1,
+                Verdict::Unknown => counts.unknown += 1,
+                Verdict::Excepted => counts.excepted += 1,
+            }
+        }
+        counts
+    }
+
+    /// Whether a deviation is at or above the severity that fails the run.
+    pub fn fails(&self) -> bool {
+        let severe = |f: &Finding| self.policies[f.policy as usize].severity >= self.fail_on;
+        self.judgement.findings.iter().any(|f| f.verdict == Verdict::Deviation && severe(f))
+    }
+
+    /// Whether anything that a policy needed could not be seen.
+    pub fn is_open(&self) -> bool {
+        self.judgement.findings.iter().any(|f| f.verdict == Verdict::Unknown)
+    }
+
+    /// The exit code of the design: 1 for deviations, 3 for unknowns, else 0.
+    pub fn exit_code(&self) -> u8 {
+        match (self.fails(), self.is_open()) {
+            (true, _) => 1,
+            (false, true) => 3,
+            (false, false) => 0,
+        }
+    }
+
+    /// The gaps that matter: of the estate, and those that made a verdict unknown; each with the number
+    /// of verdicts it made unknown.
+    pub fn gaps(&self) -> Vec<(Arc<Gap>, u64)> {
+        let mut gaps: BTreeMap<Arc<Gap>, u64> = self.estate.gaps().into_iter().map(|gap| (gap, 0)).collect();
+        for finding in &self.judgement.findings {
+            if let Some(gap) = &finding.gap {
+                *gaps.entry(Arc::clone(gap)).or_default() += 1;
+            }
+        }
+        gaps.into_iter().collect()
+    }
+
+    fn place<'s>(&'s self, finding: &'s Finding) -> Place<'s> {
+        match &finding.subject {
+            Subject::Resource(at) => {
+                let r = &self.estate.resources[*at as usize];
+                Place {
+                    kind: &r.kind.name,
+                    arn: &r.arn,
+                    id: &r.id,
+                    name: &r.name,
+                    account: &r.account,
+                    region: &r.region,
+                    environment: r.environment.as_str(),
+                }
+            }
+            Subject::Unseen { kind, account, region } => {
+                Place { kind, arn: "", id: "*", name: "*", account, region, environment: "unknown" }
+            }
+        }
+    }
+}
+
+/// What a finding is about, in words.
+struct Place<'a> {
+    kind: &'a str,
+    arn: &'a str,
+    id: &'a str,
+    name: &'a str,
+    account: &'a str,
+    region: &'a str,
+    environment: &'a str,
+}

@@ -1,0 +1,375 @@
+//! `--format table`: for people at a terminal. Deviations first, grouped by statement; then what could
+//! not be seen, the populations, the gaps and the controls. Reads without colour and at 80 columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use super::{Report, Style};
+use crate::estate::Reason;
+use crate::evaluate::{Finding, Verdict};
+use crate::framework::{ControlResult, ControlVerdict};
+use crate::policy::{Policy, Severity};
+
+/// Resources shown per policy; JSON has them all.
+const SHOWN: usize = 15;
+
+struct Printer<'o> {
+    out: &'o mut dyn Write,
+    style: Style,
+}
+
+#[derive(Clone, Copy)]
+enum Ink {
+    Bold,
+    Red,
+    Yellow,
+    Green,
+    Dim,
+}
+
+impl Printer<'_> {
+    fn ink(&self, ink: Ink, text: &str) -> String {
+        if !self.style.color {
+            return text.to_owned();
+        }
+        let code = match ink {
+            Ink::Bold => "1",
+            Ink::Red => "1;31",
+            Ink::Yellow => "33",
+            Ink::Green => "32",
+            Ink::Dim => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    /// A paragraph wrapped at the width, indented.
+    fn wrapped(&mut self, indent: usize, first: &str, text: &str) -> io::Result<()> {
+        let width = usize::from(self.style.width).saturating_sub(indent + first.chars().count()).max(20);
+        let mut prefix = format!("{}{first}", " ".repeat(indent));
+        let mut line = String::new();
+        for word in text.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                writeln!(self.out, "{prefix}{line}")?;
+                prefix = " ".repeat(indent + first.chars().count());
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        writeln!(self.out, "{prefix}{line}")
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        let text = self.ink(Ink::Bold, text);
+        writeln!(self.out, "\n{text}")
+    }
+
+    fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> io::Result<()> {
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.style.width);
+        table.set_header(header.iter().map(|h| (*h).to_owned()));
+        table.add_rows(rows);
+        for column in right {
+            if let Some(column) = table.column_mut(*column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        for line in table.to_string().lines() {
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Names come from whoever made the resource: no control character of theirs reaches the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { one } else { many })
+}
+
+pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut printer = Printer { out, style };
+    head(report, &mut printer)?;
+    deviations(report, &mut printer)?;
+    unknowns(report, &mut printer)?;
+    accepted(report, &mut printer)?;
+    population(report, &mut printer)?;
+    gaps(report, &mut printer)?;
+    controls(report, &mut printer)?;
+    foot(report, &mut printer)
+}
+
+fn head(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let run = &report.estate.run;
+    let title = [Some(run.tool.as_str()), report.organisation, Some(run.source.as_str())];
+    let title = title.into_iter().flatten().map(plain).collect::<Vec<_>>().join(" · ");
+    let title = p.ink(Ink::Bold, &title);
+    p.line(&title)?;
+    let as_of = run.as_of.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let accounts = counted(run.accounts.len() as u64, "account", "accounts");
+    let regions = counted(run.regions.len() as u64, "region", "regions");
+    let resources = counted(report.estate.resources.len() as u64, "resource", "resources");
+    let calls = counted(run.calls, "call", "calls");
+    p.wrapped(0, "", &format!("As of {as_of}: {resources} in {accounts} and {regions}, {calls}"))?;
+    if let Some(identity) = &run.identity {
+        p.wrapped(0, "", &format!("Asked as {}", plain(&identity.arn)))?;
+    }
+    Ok(())
+}
+
+type ByPolicy<'r> = BTreeMap<(usize, std::cmp::Reverse<Severity>, &'r str), (&'r Policy, Vec<&'r Finding>)>;
+
+/// Findings of one verdict, by statement in the order of the register, then by severity and policy.
+fn grouped<'r>(report: &'r Report<'_>, verdict: Verdict) -> ByPolicy<'r> {
+    let mut groups: ByPolicy<'_> = BTreeMap::new();
+    for finding in report.judgement.findings.iter().filter(|f| f.verdict == verdict) {
+        let policy = &report.policies[finding.policy as usize];
+        let statement = report.statements.iter().position(|s| s.id == policy.statement).unwrap_or(usize::MAX);
+        let key = (statement, std::cmp::Reverse(policy.severity), policy.id.as_str());
+        groups.entry(key).or_insert_with(|| (policy, Vec::new())).1.push(finding);
+    }
+    groups
+}
+
+fn judged_by(report: &Report<'_>, policy: &Policy) -> u64 {
+    let number = report.policies.iter().position(|p| p.id == policy.id);
+    let of = report.judgement.findings.iter().filter(|f| Some(f.policy as usize) == number);
+    of.filter(|f| matches!(f.subject, crate::evaluate::Subject::Resource(_))).count() as u64
+}
+
+fn severity_ink(severity: Severity) -> Ink {
+    match severity {
+        Severity::Critical | Severity::High => Ink::Red,
+        Severity::Medium => Ink::Yellow,
+        Severity::Low => Ink::Dim,
+    }
+}
+
+fn deviations(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let groups = grouped(report, Verdict::Deviation);
+    let total: usize = groups.values().map(|(_, f)| f.len()).sum();
+    if total == 0 {
+        let text = p.ink(Ink::Green, "No deviations among what was seen");
+        return p.line(&format!("\n{text}"));
+    }
+    let heading = format!("DEVIATIONS ({})", number(total as u64));
+    p.heading(&heading)?;
+    let mut statement = None;
+    for ((_, _, id), (policy, findings)) in &groups {
+        if statement != Some(&policy.statement) {
+            statement = Some(&policy.statement);
+            let title = report.statements.iter().find(|s| s.id == policy.statement).map_or("", |s| s.title.as_str());
+            let text = p.ink(Ink::Bold, &policy.statement);
+            p.line("")?;
+            p.wrapped(0, &format!("{text}: "), title)?;
+        }
+        let severity = p.ink(severity_ink(policy.severity), policy.severity.as_str());
+        let judged = judged_by(report, policy);
+        p.line(&format!("\n  {severity}  {id}  {} of {}", number(findings.len() as u64), number(judged)))?;
+        let rows = findings.iter().take(SHOWN).map(|finding| {
+            let place = report.place(finding);
+            let at = format!("{} {}", place.account, place.region);
+            vec![plain(place.name), place.environment.to_owned(), at, plain(finding.message.as_deref().unwrap_or_default())]
+        });
+        p.table(&["Resource", "Environment", "Account and region", "Deviation"], rows.collect(), &[])?;
+        more(p, findings.len())?;
+        p.wrapped(2, "remedy: ", &policy.remedy)?;
+    }
+    Ok(())
+}
+
+fn more(p: &mut Printer<'_>, count: usize) -> io::Result<()> {
+    if count <= SHOWN {
+        return Ok(());
+    }
+    let text = format!("  … and {} more; `--format json` has them all", number((count - SHOWN) as u64));
+    let text = p.ink(Ink::Dim, &text);
+    p.line(&text)
+}
+
+fn unknowns(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let groups = grouped(report, Verdict::Unknown);
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let total: usize = groups.values().map(|(_, f)| f.len()).sum();
+    let heading = format!("UNKNOWN ({}): could not be seen, so nobody can say", number(total as u64));
+    p.heading(&heading)?;
+    let mut rows = Vec::new();
+    for ((_, _, id), (_, findings)) in &groups {
+        let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+        for finding in findings {
+            let reason = finding.gap.as_ref().map_or_else(String::new, |gap| {
+                if gap.operation == "-" { gap.to_string().trim_start_matches("-:- ").to_owned() } else { format!("{}:{} {}", gap.service, gap.operation, gap.reason) }
+            });
+            *reasons.entry(reason).or_default() += 1;
+        }
+        let why = reasons.into_iter().take(4).map(|(reason, n)| format!("{} × {}", number(n), plain(&reason))).collect::<Vec<_>>();
+        rows.push(vec![(*id).to_owned(), number(findings.len() as u64), why.join("\n")]);
+    }
+    p.table(&["Policy", "Verdicts", "Because of"], rows, &[1])
+}
+
+fn accepted(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let groups = grouped(report, Verdict::Excepted);
+    if groups.is_empty() {
+        return Ok(());
+    }
+    p.heading("ACCEPTED DEVIATIONS")?;
+    let mut rows = Vec::new();
+    for ((_, _, id), (_, findings)) in &groups {
+        for finding in findings.iter().take(SHOWN) {
+            let exception = finding.exception.map(|e| &report.exceptions[e as usize]);
+            let until = exception.map_or_else(String::new, |e| format!("{} ({})", e.expires, e.approver));
+            let why = exception.map_or_else(String::new, |e| format!("{}: {}", e.risk, e.reason));
+            rows.push(vec![(*id).to_owned(), plain(report.place(finding).name), plain(&until), plain(&why)]);
+        }
+    }
+    p.table(&["Policy", "Resource", "Until (approver)", "Risk and reason"], rows, &[])
+}
+
+fn population(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    #[derive(Default)]
+    struct Sum {
+        places: u64,
+        open: u64,
+        listed: u64,
+        judged: u64,
+        out: u64,
+    }
+    let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
+    for line in &report.population {
+        let sum = sums.entry(&line.kind).or_default();
+        sum.places += 1;
+        sum.open += u64::from(!line.complete);
+        sum.listed += line.listed;
+        sum.judged += line.judged;
+        sum.out += line.out_of_scope;
+    }
+    p.heading("POPULATION: what was listed, and whether to the end")?;
+    let rows = sums.iter().map(|(kind, sum)| {
+        let complete = if sum.open == 0 { "yes".to_owned() } else { format!("no, {} of {} places", sum.open, sum.places) };
+        vec![kind.trim_start_matches("AWS::").to_owned(), number(sum.listed), number(sum.judged), number(sum.out), complete]
+    });
+    p.table(&["Type (AWS::…)", "Listed", "Judged", "Out of scope", "Complete"], rows.collect(), &[1, 2, 3])?;
+    let mut rules: BTreeMap<&str, u64> = BTreeMap::new();
+    for out in &report.judgement.out_of_scope {
+        for (rule, n) in &out.by_rule {
+            *rules.entry(rule).or_default() += n;
+        }
+    }
+    if !rules.is_empty() {
+        let rules = rules.iter().map(|(rule, n)| format!("{rule} {}", number(*n))).collect::<Vec<_>>().join(", ");
+        p.wrapped(0, "Out of scope of a policy, by rule: ", &rules)?;
+    }
+    Ok(())
+}
+
+fn gaps(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let gaps = report.gaps();
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    let mut lines: BTreeMap<(String, Reason, String, String), (BTreeSet<String>, u64, u64)> = BTreeMap::new();
+    for (gap, verdicts) in &gaps {
+        let call = if gap.operation == "-" { gap.subject.clone().unwrap_or_default() } else { format!("{}:{}", gap.service, gap.operation) };
+        let key = (call, gap.reason, gap.code.clone().unwrap_or_default(), gap.account.clone());
+        let line = lines.entry(key).or_default();
+        line.0.insert(gap.region.clone());
+        line.1 += 1;
+        line.2 += verdicts;
+    }
+    let heading = format!("GAPS ({}): calls and facts that could not be read", number(gaps.len() as u64));
+    p.heading(&heading)?;
+    let rows = lines.into_iter().map(|((call, reason, code, account), (regions, facts, verdicts))| {
+        let regions = match regions.len() {
+            0..=2 => regions.into_iter().collect::<Vec<_>>().join(", "),
+            n => format!("{n} regions"),
+        };
+        let reason = if code.is_empty() { reason.to_string() } else { format!("{reason} ({code})") };
+        vec![plain(&call), format!("{account} {regions}").trim().to_owned(), plain(&reason), number(facts), number(verdicts)]
+    });
+    p.table(&["Call or fact", "Account and region", "Reason", "Gaps", "Verdicts"], rows.collect(), &[3, 4])
+}
+
+fn controls(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let heading = format!("CONTROLS: {}", report.framework.title);
+    p.heading(&heading)?;
+    let mut by_verdict: BTreeMap<ControlVerdict, Vec<&ControlResult>> = BTreeMap::new();
+    for control in &report.controls {
+        by_verdict.entry(control.verdict).or_default().push(control);
+    }
+    let tested = |c: &&&ControlResult| !c.policies.is_empty();
+    let rows: Vec<Vec<String>> = report
+        .controls
+        .iter()
+        .filter(|c| !c.policies.is_empty())
+        .map(|c| {
+            let mut verdict = c.verdict.as_str().to_owned();
+            if let Some(reason) = &c.reason {
+                verdict.push_str(&format!(": {reason}"));
+            }
+            let numbers = format!("{} / {} / {}", number(c.population), number(c.deviations), number(c.unknown));
+            vec![c.id.clone(), c.title.clone(), verdict, numbers]
+        })
+        .collect();
+    if !rows.is_empty() {
+        p.table(&["Control", "Title", "Verdict", "Judged / deviating / unknown"], rows, &[3])?;
+    }
+    for (verdict, controls) in &by_verdict {
+        let others: Vec<&str> = controls.iter().filter(|c| !tested(c)).map(|c| c.id.as_str()).collect();
+        if !others.is_empty() {
+            let text = format!("without policies, {} ({}): ", verdict.as_str(), others.len());
+            p.wrapped(0, "", &format!("{text}{}", others.join(" ")))?;
+        }
+    }
+    Ok(())
+}
+
+fn foot(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let counts = report.counts();
+    p.line("")?;
+    let summary = format!(
+        "{}, {}, {}, {}",
+        counted(counts.pass, "pass", "passes"),
+        counted(counts.deviation, "deviation", "deviations"),
+        format_args!("{} unknown", number(counts.unknown)),
+        format_args!("{} excepted", number(counts.excepted)),
+    );
+    let (ink, verdict) = match report.exit_code() {
+        1 => (Ink::Red, format!("deviations of severity {} or above", report.fail_on.as_str())),
+        3 => (Ink::Yellow, "not everything that was needed could be seen".to_owned()),
+        _ => (Ink::Green, format!("no deviation of severity {} or above, and everything needed was seen", report.fail_on.as_str())),
+    };
+    let verdict = p.ink(ink, &verdict);
+    p.line(&summary)?;
+    p.line(&verdict)
+}
