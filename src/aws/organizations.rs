@@ -21,8 +21,54 @@ pub struct ServiceControlPolicy {
     pub target_ids: Required<Vec<String>>,
 }
 
+/// The account as a member of an organisation; one for each account of the run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Account {
+    /// Whether the account is in an organisation at all.
+    pub in_organization: Required<bool>,
+    /// The service control policies that bind the account and refuse requests outside some regions.
+    pub region_guardrails: Required<Vec<RegionGuardrail>>,
+}
+
+/// A statement of a service control policy that denies requests outside some regions.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RegionGuardrail {
+    /// The policy.
+    pub policy_id: String,
+    /// Its name.
+    pub policy_name: String,
+    /// The regions outside which it denies.
+    pub regions: Vec<String>,
+    /// The actions that it leaves out, as global services need.
+    pub exempt_actions: Vec<String>,
+    /// Whether other conditions narrow it, such as principals that it lets through.
+    pub narrowed: bool,
+}
+
+/// The region guardrails in a policy: `Deny` with `StringNotEquals` on `aws:RequestedRegion`.
+fn guardrails(id: &str, name: &str, document: &PolicyDocument) -> Vec<RegionGuardrail> {
+    let denies = document.statements.iter().filter(|s| s.effect == "Deny" && (s.resources.iter().any(|r| r == "*")));
+    let all = denies.filter(|s| !s.not_actions.is_empty() || s.actions.iter().any(|a| a == "*"));
+    all.filter_map(|statement| {
+        let (region, others): (Vec<_>, Vec<_>) = statement
+            .conditions
+            .iter()
+            .partition(|c| c.key == "aws:requestedregion" && c.operator.eq_ignore_ascii_case("StringNotEquals"));
+        let regions: Vec<String> = region.iter().flat_map(|c| c.values.iter().cloned()).collect();
+        (!regions.is_empty()).then(|| RegionGuardrail {
+            policy_id: id.to_owned(),
+            policy_name: name.to_owned(),
+            regions,
+            exempt_actions: statement.not_actions.clone(),
+            narrowed: !others.is_empty(),
+        })
+    })
+    .collect()
+}
+
 resource_types! {
     "organizations":
+    Account = "AWS::Organizations::Account",
     ServiceControlPolicy = "AWS::Organizations::ServiceControlPolicy",
 }
 
@@ -61,7 +107,7 @@ mod live {
     use aws_sdk_organizations::Client;
     use aws_sdk_organizations::types::{self, AccountState, AccountStatus, ParentType, PolicyType};
 
-    use super::ServiceControlPolicy;
+    use super::{Account, ServiceControlPolicy, guardrails};
     use crate::aws::PolicyDocument;
     use crate::aws::cx::{Collected, Cx, Items};
     use crate::estate::{Fetched, Gap, Reason, Required, Resource, ResponseId};
@@ -75,12 +121,39 @@ mod live {
         let chain = chain(&cx, &organizations).await;
         if chain.gap.as_ref().is_some_and(|gap| gap.code.as_deref() == Some(NOT_IN_USE)) {
             out.listings.push(cx.listing::<ServiceControlPolicy>(0, None));
+            out.listings.push(cx.listing::<Account>(1, None));
+            let alone = Account { in_organization: Required::Known(false), region_guardrails: Required::Known(Vec::new()) };
+            out.resources.push(account_of(&cx, alone, chain.from));
             return out;
         }
         let (attached, gap) = attached(&cx, &organizations, chain).await;
         out.listings.push(cx.listing::<ServiceControlPolicy>(attached.len(), gap.clone()));
-        out.resources = cx.each(attached, |policy| policy_of(&cx, &organizations, policy, gap.clone())).await;
+        let policies = cx.each(attached, |policy| policy_of(&cx, &organizations, policy, gap.clone())).await;
+        let mut found = Ok(Vec::new());
+        let mut from = Vec::new();
+        for (policy, document) in policies {
+            from.extend(policy.responses.iter().copied());
+            match (&mut found, document) {
+                (Ok(all), Required::Known(document)) => all.extend(guardrails(&policy.id, &policy.name, &document)),
+                (Ok(_), Required::Unknown(gap)) => found = Err(gap),
+                (Err(_), _) => {}
+            }
+            out.resources.push(policy);
+        }
+        let region_guardrails = match (gap.clone(), found) {
+            (Some(gap), _) | (None, Err(gap)) => Required::Unknown(gap),
+            (None, Ok(all)) => Required::Known(all),
+        };
+        let in_organization = gap.map_or(Required::Known(true), Required::Unknown);
+        out.listings.push(cx.listing::<Account>(1, None));
+        out.resources.push(account_of(&cx, Account { in_organization, region_guardrails }, from));
         out
+    }
+
+    fn account_of(cx: &Cx, properties: Account, from: Vec<ResponseId>) -> Resource {
+        let id = cx.account().to_owned();
+        // Tags of accounts are the organisation's; the account itself is told by its id.
+        cx.new_resource(cx.arn("organizations", "account"), id.clone(), id, Fetched::Absent, properties, from)
     }
 
     /// The account and everything above it, as far as it was seen.
@@ -162,7 +235,12 @@ mod live {
         (found.into_values().collect(), gap)
     }
 
-    async fn policy_of(cx: &Cx, organizations: &Client, policy: Attached, gap: Option<Arc<Gap>>) -> Resource {
+    async fn policy_of(
+        cx: &Cx,
+        organizations: &Client,
+        policy: Attached,
+        gap: Option<Arc<Gap>>,
+    ) -> (Resource, Required<PolicyDocument>) {
         const OP: &str = "DescribePolicy";
         let Attached { arn, id, summary, targets, mut from } = policy;
         let answer = cx.send(OP, organizations.describe_policy().policy_id(&id).send()).await.required(&mut from);
@@ -177,12 +255,12 @@ mod live {
             policy_name: cx.need(POLICIES, "Policies.Name", summary.name),
             // Where AWS leaves the member out the SDK says false, which nothing is proved by.
             aws_managed: Required::Known(summary.aws_managed),
-            document,
+            document: document.clone(),
             // It may be attached in a place that was not seen as well.
             target_ids: gap.map_or(Required::Known(targets), Required::Unknown),
         };
         // Tags of a policy speak of the organisation; where it belongs is settled by the account it binds.
-        cx.new_resource(arn, id, name, Fetched::Absent, properties, from)
+        (cx.new_resource(arn, id, name, Fetched::Absent, properties, from), document)
     }
 
     /// Id and name of every active account of the organisation; of all of them, or of none.

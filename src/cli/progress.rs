@@ -42,12 +42,16 @@ impl Observer for Bars {
     }
 
     fn started(&self, _: &str, region: &str, service: &str) {
-        self.show(|at_work| drop(at_work.insert(place(region, service))));
+        self.show(|at_work| {
+            at_work.insert(place(region, service));
+        });
     }
 
     fn finished(&self, _: &str, region: &str, service: &str, _: usize) {
         self.bar.inc(1);
-        self.show(|at_work| drop(at_work.remove(&place(region, service))));
+        self.show(|at_work| {
+            at_work.remove(&place(region, service));
+        });
     }
 }
 

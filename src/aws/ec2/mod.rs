@@ -64,6 +64,14 @@ const OPERATIONS: &[Operation] = &[
 
 const LINKS: &[Link] = &[
     Link::keys(
+        "instances_with_key",
+        ("AWS::EC2::Instance", "key_name"),
+        &[("AWS::EC2::Instance", "key_name")],
+        Within::Region,
+        Cardinality::NamedBy,
+        "Instances that are entered with the same key pair, this one among them",
+    ),
+    Link::keys(
         "volumes_of",
         ("AWS::EC2::Instance", "volume_ids"),
         &[("AWS::EC2::Volume", "id")],

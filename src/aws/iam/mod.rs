@@ -127,6 +127,14 @@ const OPERATIONS: &[Operation] =
 // would never be complete.
 const LINKS: &[Link] = &[
     Link::keys(
+        "trusted_principals",
+        ("AWS::IAM::Role", "assume_role_policy_document.statements.principal_arns"),
+        &[("AWS::IAM::Role", "arn"), ("AWS::IAM::User", "arn")],
+        Within::Account,
+        Cardinality::Many,
+        "Roles and users of the same account that the role's trust policy names",
+    ),
+    Link::keys(
         "attached_policies",
         ("AWS::IAM::User", "attached_customer_managed_policies"),
         &[("AWS::IAM::ManagedPolicy", "arn")],
