@@ -197,11 +197,14 @@ impl Cx {
                 None => {
                     // The SDK stops without a word when AWS sends the same token twice.
                     let more = pages.last().and_then(|(page, _)| next(page)).is_some_and(|token| !token.is_empty());
-                    let gap = more.then(|| self.gap(operation, Reason::Unparsable, None, Some("the listing broke off: there are more pages")));
+                    let gap =
+                        more.then(|| self.gap(operation, Reason::Unparsable, None, Some("the listing broke off: there are more pages")));
                     return Pages { pages, gap };
                 }
                 Some(Ok(page)) => pages.push((page, responses)),
-                Some(Err(error)) => return Pages { pages, gap: Some(self.classify(operation, &error)) },
+                Some(Err(error)) => {
+                    return Pages { pages, gap: Some(self.classify(operation, &error)) };
+                }
             }
         }
     }
@@ -350,14 +353,38 @@ where
 
 fn service_reason(code: Option<&str>, message: &str, status: u16) -> Reason {
     const DENIED: &[&str] = &[
-        "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "AuthFailure", "AuthorizationError", "ExpiredToken",
-        "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "MissingAuthenticationToken", "NotAuthorized",
-        "OptInRequired", "RequestExpired", "SignatureDoesNotMatch", "UnauthorizedOperation", "UnrecognizedClientException",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "AuthFailure",
+        "AuthorizationError",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
     ];
     const THROTTLED: &[&str] = &[
-        "BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete", "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown", "Throttling", "ThrottlingException",
-        "ThrottledException", "TooManyRequestsException", "EC2ThrottledException", "TransactionInProgressException",
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "EC2ThrottledException",
+        "TransactionInProgressException",
     ];
     let code_is = |list: &[&str]| code.is_some_and(|code| list.contains(&code));
     if code_is(DENIED) || (code.is_none() && matches!(status, 401 | 403)) {

@@ -74,9 +74,7 @@ impl PolicyDocument {
 
 fn statement(json: &Json) -> Option<Statement> {
     let map = json.as_object()?;
-    let known = [
-        "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
-    ];
+    let known = ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
     if map.keys().any(|key| !known.contains(&key.as_str())) {
         return None;
     }
@@ -191,7 +189,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_document_is_none() {
-        for text in ["", "{}", "[]", r#"{"Statement":"x"}"#, r#"{"Statement":[{"Effect":"Perhaps"}]}"#, r#"{"Statement":[{"Effect":"Allow","Actoin":"x"}]}"#] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            r#"{"Statement":"x"}"#,
+            r#"{"Statement":[{"Effect":"Perhaps"}]}"#,
+            r#"{"Statement":[{"Effect":"Allow","Actoin":"x"}]}"#,
+        ] {
             assert!(PolicyDocument::parse(text).is_none(), "{text}");
         }
     }

@@ -258,7 +258,9 @@ mod live {
             let replicas = cx.need(OP, "ReplicationGroup.RegionName", replicas);
             match cx.need(OP, "GlobalTableName", global.global_table_name) {
                 Required::Known(name) => regions.insert(name, replicas),
-                Required::Unknown(gap) => return Legacy { regions: Required::Unknown(gap), from },
+                Required::Unknown(gap) => {
+                    return Legacy { regions: Required::Unknown(gap), from };
+                }
             };
         }
         Legacy { regions: Required::Known(regions), from }

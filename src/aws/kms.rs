@@ -370,7 +370,8 @@ mod live {
     }
 
     async fn resource_tags(cx: &Cx, kms: &Client, id: &str, from: &mut Vec<ResponseId>) -> Required<BTreeMap<String, String>> {
-        let pages = cx.pages(TAGS, kms.list_resource_tags().key_id(id).limit(50).into_paginator().send(), |page| page.next_marker.as_deref()).await;
+        let pages =
+            cx.pages(TAGS, kms.list_resource_tags().key_id(id).limit(50).into_paginator().send(), |page| page.next_marker.as_deref()).await;
         let pages = whole(cx, TAGS, pages, |page| (page.truncated, page.next_marker.as_deref()));
         from.extend(pages.pages.iter().flat_map(|(_, from)| from));
         let Items { items, gap } = pages.items(cx, TAGS, |page| page.tags);

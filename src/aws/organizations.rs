@@ -50,10 +50,8 @@ fn guardrails(id: &str, name: &str, document: &PolicyDocument) -> Vec<RegionGuar
     let denies = document.statements.iter().filter(|s| s.effect == "Deny" && (s.resources.iter().any(|r| r == "*")));
     let all = denies.filter(|s| !s.not_actions.is_empty() || s.actions.iter().any(|a| a == "*"));
     all.filter_map(|statement| {
-        let (region, others): (Vec<_>, Vec<_>) = statement
-            .conditions
-            .iter()
-            .partition(|c| c.key == "aws:requestedregion" && c.operator.eq_ignore_ascii_case("StringNotEquals"));
+        let (region, others): (Vec<_>, Vec<_>) =
+            statement.conditions.iter().partition(|c| c.key == "aws:requestedregion" && c.operator.eq_ignore_ascii_case("StringNotEquals"));
         let regions: Vec<String> = region.iter().flat_map(|c| c.values.iter().cloned()).collect();
         (!regions.is_empty()).then(|| RegionGuardrail {
             policy_id: id.to_owned(),
@@ -235,12 +233,7 @@ mod live {
         (found.into_values().collect(), gap)
     }
 
-    async fn policy_of(
-        cx: &Cx,
-        organizations: &Client,
-        policy: Attached,
-        gap: Option<Arc<Gap>>,
-    ) -> (Resource, Required<PolicyDocument>) {
+    async fn policy_of(cx: &Cx, organizations: &Client, policy: Attached, gap: Option<Arc<Gap>>) -> (Resource, Required<PolicyDocument>) {
         const OP: &str = "DescribePolicy";
         let Attached { arn, id, summary, targets, mut from } = policy;
         let answer = cx.send(OP, organizations.describe_policy().policy_id(&id).send()).await.required(&mut from);

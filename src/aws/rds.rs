@@ -581,7 +581,13 @@ mod live {
         out.resources.extend(cx.each(items, |(snapshot, from)| cluster_snapshot(cx, rds, OP, snapshot, from)).await);
     }
 
-    async fn cluster_snapshot(cx: &Cx, rds: &Client, op: &'static str, db: types::DbClusterSnapshot, mut from: Vec<ResponseId>) -> Resource {
+    async fn cluster_snapshot(
+        cx: &Cx,
+        rds: &Client,
+        op: &'static str,
+        db: types::DbClusterSnapshot,
+        mut from: Vec<ResponseId>,
+    ) -> Resource {
         const ATTRIBUTES: &str = "DescribeDBClusterSnapshotAttributes";
         let id = db.db_cluster_snapshot_identifier.clone().unwrap_or_default();
         let arn = db.db_cluster_snapshot_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("cluster-snapshot:{id}")));
@@ -654,7 +660,8 @@ mod live {
         }
 
         const CLUSTER: &str = "DescribeDBClusterParameterGroups";
-        let pages = cx.pages(CLUSTER, rds.describe_db_cluster_parameter_groups().into_paginator().send(), |page| page.marker.as_deref()).await;
+        let pages =
+            cx.pages(CLUSTER, rds.describe_db_cluster_parameter_groups().into_paginator().send(), |page| page.marker.as_deref()).await;
         let Items { items, gap } = pages.items(cx, CLUSTER, |page| page.db_cluster_parameter_groups);
         out.listings.push(cx.listing::<DBClusterParameterGroup>(items.len(), gap));
         for (group, mut from) in items {
@@ -703,5 +710,4 @@ mod live {
             out.resources.push(cx.new_resource(arn, id, name, tags, properties, from));
         }
     }
-
 }

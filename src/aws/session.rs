@@ -178,7 +178,12 @@ pub async fn collect(request: Request, registry: &Arc<Registry>, observer: &dyn 
     };
     let tape = request.record.then(|| Tape {
         run: run.clone(),
-        plan: Plan { sweep: request.sweep.clone(), allowed: request.allowed.clone(), organisation: in_organisation, home: home_of(&base).to_string() },
+        plan: Plan {
+            sweep: request.sweep.clone(),
+            allowed: request.allowed.clone(),
+            organisation: in_organisation,
+            home: home_of(&base).to_string(),
+        },
         custom_endpoints,
         exchanges: std::mem::take(&mut exchanges_bodies.0),
         bodies: std::mem::take(&mut exchanges_bodies.1),
@@ -328,12 +333,7 @@ async fn specs(
         }
         return Ok((request.accounts.clone(), false));
     };
-    let maker = Maker {
-        deck: deck.clone(),
-        registry: Arc::clone(registry),
-        everywhere: Arc::new(Semaphore::new(EVERYWHERE)),
-        paced: true,
-    };
+    let maker = Maker { deck: deck.clone(), registry: Arc::clone(registry), everywhere: Arc::new(Semaphore::new(EVERYWHERE)), paced: true };
     let entry = Entry { id: identity.account.as_str().into(), sdk: base.clone() };
     let cx = maker.cx(&entry, GLOBAL, &super::organizations::SERVICE);
     let accounts = list_accounts(&cx).await.map_err(|gap| StartError::Organisation(Box::new(Arc::unwrap_or_clone(gap))))?;
@@ -426,7 +426,9 @@ const SESSION: &str = "keur";
 fn custom_endpoint(sdk: &SdkConfig, service: &str) -> bool {
     let id = service_id(service);
     let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let (Some(config), Ok(key)) = (sdk.service_config(), key) else { return false };
+    let (Some(config), Ok(key)) = (sdk.service_config(), key) else {
+        return false;
+    };
     config.load_config(key).is_some()
 }
 
@@ -462,8 +464,7 @@ impl Maker {
         let custom = entry.sdk.endpoint_url().is_some() || custom_endpoint(&entry.sdk, service.name);
         let (deck, sdk, account) = (self.deck.clone(), entry.sdk.clone(), Arc::clone(&entry.id));
         let make = move |asked: &str| {
-            let place =
-                Place { account: Arc::clone(&account), region: asked.into(), service: service.name, custom_endpoint: custom };
+            let place = Place { account: Arc::clone(&account), region: asked.into(), service: service.name, custom_endpoint: custom };
             sdk.to_builder().region(Region::new(asked.to_owned())).http_client(deck.client(place)).build()
         };
         let per_second = if self.paced { service.per_second } else { 0 };
@@ -658,4 +659,3 @@ async fn list_regions(cx: &Cx) -> (Vec<String>, Vec<Resource>, Listing) {
     };
     std::future::ready((Vec::new(), Vec::new(), listing)).await
 }
-

@@ -169,7 +169,9 @@ impl Tape {
                 match fs::read(path.join(name)) {
                     Ok(bytes) => drop(files.insert(name.to_owned(), bytes)),
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(source) => return Err(TapeError::File { path: path.join(name), source }),
+                    Err(source) => {
+                        return Err(TapeError::File { path: path.join(name), source });
+                    }
                 }
             }
             if let Ok(bodies) = fs::read_dir(path.join("bodies")) {
@@ -210,8 +212,7 @@ impl Tape {
 
     fn from_files(path: &Path, mut files: HashMap<String, Vec<u8>>) -> Result<Self, TapeError> {
         let missing = |name: &str| TapeError::Missing { path: path.to_owned(), name: name.to_owned() };
-        let damaged =
-            |name: &str, problem: String| TapeError::Damaged { path: path.to_owned(), name: name.to_owned(), problem };
+        let damaged = |name: &str, problem: String| TapeError::Damaged { path: path.to_owned(), name: name.to_owned(), problem };
         let run = files.remove("run.json").ok_or_else(|| missing("run.json"))?;
         let lines = files.remove("exchanges.jsonl").ok_or_else(|| missing("exchanges.jsonl"))?;
         let head: Head = serde_json::from_slice(&run).map_err(|e| damaged("run.json", e.to_string()))?;
@@ -231,7 +232,9 @@ impl Tape {
         }
         let mut bodies = BTreeMap::new();
         for exchange in &exchanges {
-            let Outcome::Response { body, .. } = &exchange.outcome else { continue };
+            let Outcome::Response { body, .. } = &exchange.outcome else {
+                continue;
+            };
             if bodies.contains_key(body) {
                 continue;
             }
@@ -354,7 +357,16 @@ impl Record {
     pub(crate) fn take(&self) -> (Vec<Exchange>, BTreeMap<ResponseId, Arc<[u8]>>) {
         let held = "internal error: no panic while held";
         let mut exchanges = std::mem::take(&mut *self.exchanges.lock().expect(held));
-        exchanges.sort_by(|a, b| (&a.account, &a.region, &a.service, &a.operation, &a.key, a.time).cmp(&(&b.account, &b.region, &b.service, &b.operation, &b.key, b.time)));
+        exchanges.sort_by(|a, b| {
+            (&a.account, &a.region, &a.service, &a.operation, &a.key, a.time).cmp(&(
+                &b.account,
+                &b.region,
+                &b.service,
+                &b.operation,
+                &b.key,
+                b.time,
+            ))
+        });
         (exchanges, std::mem::take(&mut *self.bodies.lock().expect(held)))
     }
 }
@@ -437,8 +449,13 @@ fn asked(place: &Place, request: &HttpRequest) -> (String, Asked) {
         body: request.body().bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default(),
     };
     let parts = [
-        &*place.account, &*place.region, place.service, &asked.method, &asked.address,
-        asked.target.as_deref().unwrap_or_default(), &asked.body,
+        &*place.account,
+        &*place.region,
+        place.service,
+        &asked.method,
+        &asked.address,
+        asked.target.as_deref().unwrap_or_default(),
+        &asked.body,
     ];
     let mut hash = Sha256::new();
     for part in parts {
@@ -449,7 +466,8 @@ fn asked(place: &Place, request: &HttpRequest) -> (String, Asked) {
 }
 
 /// Headers that the SDK reads from answers; nothing else is kept.
-const HEADERS: &[&str] = &["content-type", "x-amzn-requestid", "x-amz-request-id", "x-amz-id-2", "x-amzn-errortype", "x-amz-bucket-region", "date"];
+const HEADERS: &[&str] =
+    &["content-type", "x-amzn-requestid", "x-amz-request-id", "x-amz-id-2", "x-amzn-errortype", "x-amz-bucket-region", "date"];
 
 #[derive(Debug)]
 struct Recorder {
@@ -528,10 +546,8 @@ impl HttpConnector for Recorder {
                 }
             };
             let status = answer.status();
-            let headers: BTreeMap<String, String> = HEADERS
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), answer.headers().get(*name)?.to_owned())))
-                .collect();
+            let headers: BTreeMap<String, String> =
+                HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), answer.headers().get(*name)?.to_owned()))).collect();
             let mut answer = answer;
             let body = match ByteStream::new(answer.take_body()).collect().await {
                 Ok(body) => body.into_bytes(),
@@ -572,7 +588,11 @@ fn check_xml(service: &str, status: u16, body: &[u8]) -> Result<(), ConnectorErr
         return Ok(());
     }
     let least = if service == "s3" { 1 } else { 2 };
-    if std::str::from_utf8(text).is_ok_and(|text| elements(text).is_some_and(|n| n >= least)) { Ok(()) } else { Err(ConnectorError::other(CUT_OFF.into(), None)) }
+    if std::str::from_utf8(text).is_ok_and(|text| elements(text).is_some_and(|n| n >= least)) {
+        Ok(())
+    } else {
+        Err(ConnectorError::other(CUT_OFF.into(), None))
+    }
 }
 
 /// How many elements a document has; none if it is not well-formed.

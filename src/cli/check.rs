@@ -62,7 +62,9 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         }
     }
     if args.format.iter().filter(|o| o.path.is_none()).count() > 1 {
-        return Err(super::Failure::usage("only one format can go to standard output").hint("write the others to files: --format json=report.json"));
+        return Err(
+            super::Failure::usage("only one format can go to standard output").hint("write the others to files: --format json=report.json")
+        );
     }
     let mut sources = args.common.sources();
     #[cfg(feature = "aws")]

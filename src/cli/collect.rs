@@ -69,7 +69,8 @@ fn named(names: &[String]) -> Result<Vec<&'static Service>, Failure> {
         .iter()
         .map(|name| {
             SERVICES.iter().copied().find(|s| s.name == name).ok_or_else(|| {
-                let near = crate::diag::nearest(name, known()).map_or_else(|| known().collect::<Vec<_>>().join(", "), |n| format!("did you mean `{n}`?"));
+                let near = crate::diag::nearest(name, known())
+                    .map_or_else(|| known().collect::<Vec<_>>().join(", "), |n| format!("did you mean `{n}`?"));
                 Failure::usage(format!("no service `{name}`")).hint(near)
             })
         })
@@ -134,9 +135,8 @@ fn live(request: Request, setup: &Setup, terminal: &Terminal) -> Result<(Estate,
 fn started(error: StartError) -> Failure {
     let message = error.to_string();
     match error {
-        StartError::Credentials(_) => {
-            Failure::start(message).hint("set AWS_PROFILE or --profile, or run `aws sso login`; keur takes credentials as every AWS tool does")
-        }
+        StartError::Credentials(_) => Failure::start(message)
+            .hint("set AWS_PROFILE or --profile, or run `aws sso login`; keur takes credentials as every AWS tool does"),
         StartError::Unreachable(_) => Failure::start(message).hint("check the network, AWS_REGION and AWS_ENDPOINT_URL"),
         StartError::Refused(_) => Failure::start(message).hint("check that the credentials are current: `aws sts get-caller-identity`"),
         StartError::Organisation(_) => Failure::start(message)

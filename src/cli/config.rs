@@ -64,11 +64,45 @@ impl Default for Config {
 /// Regions of AWS, for "did you mean". AWS opens new ones: a name that is near to none of these is
 /// left to AWS to judge.
 const REGIONS: &[&str] = &[
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
-    "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7",
-    "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1",
-    "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "eusc-de-east-1", "il-central-1", "me-central-1", "me-south-1",
-    "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eusc-de-east-1",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
 ];
 
 /// Reads a configuration; paths in it are relative to its folder.
@@ -96,7 +130,9 @@ pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &m
         }
     };
     let mut reader = Reader { source: Arc::clone(source), diagnostics };
-    let Some(mut table) = reader.table(&node, "the configuration") else { return config };
+    let Some(mut table) = reader.table(&node, "the configuration") else {
+        return config;
+    };
     config.organisation = table.get("organisation").and_then(|n| reader.string(n, "organisation"));
     config.profile = table.get("profile").and_then(|n| reader.string(n, "profile"));
     if let Some(node) = table.get("accounts") {
@@ -183,7 +219,8 @@ fn region(reader: &mut Reader<'_>, name: &str, span: std::ops::Range<usize>) {
         && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()));
     let near = nearest(name, REGIONS.iter().copied()).filter(|near| strsim::osa_distance(near, name) <= 2);
     // `eu-central-3` is near to `eu-central-1` and may exist one day; a slip of the finger in a word may not.
-    let only_number = near.is_some_and(|near| near.trim_end_matches(|c: char| c.is_ascii_digit()) == name.trim_end_matches(|c: char| c.is_ascii_digit()));
+    let only_number =
+        near.is_some_and(|near| near.trim_end_matches(|c: char| c.is_ascii_digit()) == name.trim_end_matches(|c: char| c.is_ascii_digit()));
     if shaped && (near.is_none() || only_number) {
         return;
     }
@@ -237,7 +274,9 @@ fn environments(reader: &mut Reader<'_>, node: &Node) -> Environments {
         if reserved.contains(&key.name.as_str()) {
             reader.wrong(Code::BadValue, format!("`{}` is a reserved word", key.name), key.span.clone(), "choose another name");
         }
-        let Some(mut table) = reader.table(node, "an environment") else { continue };
+        let Some(mut table) = reader.table(node, "an environment") else {
+            continue;
+        };
         let mut rule = EnvironmentRule::default();
         if let Some(node) = table.get("accounts") {
             for item in reader.list(node, "accounts").unwrap_or_default() {

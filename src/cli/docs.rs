@@ -85,7 +85,10 @@ fn policies(setup: &Setup) -> String {
         if of.is_empty() {
             continue;
         }
-        text.push_str(&format!("\n## {}\n\n{}\n\n| Policy | Severity | About | Title | Controls |\n|---|---|---|---|---|\n", statement.id, statement.title));
+        text.push_str(&format!(
+            "\n## {}\n\n{}\n\n| Policy | Severity | About | Title | Controls |\n|---|---|---|---|---|\n",
+            statement.id, statement.title
+        ));
         for policy in of {
             let about = policy.resource.as_ref().map_or("every type", |k| k.name.as_str());
             let controls = controls_of(&setup.framework, &policy.id).join(" ");
@@ -123,7 +126,9 @@ fn expressions() -> String {
 }
 
 fn operations() -> String {
-    let mut text = format!("{GENERATED}# Operations that keur calls\n\nOnly these, and each only reads.\n\n| Service | Operation | IAM action |\n|---|---|---|\n");
+    let mut text = format!(
+        "{GENERATED}# Operations that keur calls\n\nOnly these, and each only reads.\n\n| Service | Operation | IAM action |\n|---|---|---|\n"
+    );
     for service in SERVICES {
         for operation in service.operations {
             text.push_str(&format!("| {} | {} | `{}` |\n", service.name, operation.name, operation.action));
@@ -146,7 +151,8 @@ fn section(command: &mut clap::Command, name: &str, text: &mut String) {
     let help = command.render_long_help().to_string();
     let help = help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", help.trim_end()));
-    let children: Vec<String> = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help").map(|c| c.get_name().to_owned()).collect();
+    let children: Vec<String> =
+        command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help").map(|c| c.get_name().to_owned()).collect();
     for child in children {
         if let Some(sub) = command.find_subcommand_mut(&child) {
             section(sub, &format!("{name} {child}"), text);

@@ -87,12 +87,7 @@ struct CommonArgs {
 
 impl CommonArgs {
     fn sources(&self) -> setup::Sources {
-        setup::Sources {
-            config: self.config.clone(),
-            policies: self.policies.clone(),
-            only: self.only.clone(),
-            built_in: None,
-        }
+        setup::Sources { config: self.config.clone(), policies: self.policies.clone(), only: self.only.clone(), built_in: None }
     }
 }
 

@@ -32,7 +32,9 @@ fn folder(path: &Path) -> PathBuf {
 
 /// Refuses a path that cannot be written, before any work is done for it.
 pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
-    let wrong = |why: &str| Err(Failure::usage(format!("{}: {why}", path.display())).hint("give a path in a folder that exists and may be written"));
+    let wrong = |why: &str| {
+        Err(Failure::usage(format!("{}: {why}", path.display())).hint("give a path in a folder that exists and may be written"))
+    };
     if path.is_dir() {
         return wrong("is a folder");
     }

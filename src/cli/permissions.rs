@@ -37,7 +37,8 @@ pub(super) fn run(args: PermissionsArgs, terminal: &Terminal) -> Outcome {
         text.push('\n');
         let size = text.chars().filter(|c| !c.is_whitespace()).count();
         if size > LONGEST {
-            terminal.say(&format!("warning: {size} characters; a managed policy holds {LONGEST}: split the list of actions over two policies"));
+            terminal
+                .say(&format!("warning: {size} characters; a managed policy holds {LONGEST}: split the list of actions over two policies"));
         }
         text
     };

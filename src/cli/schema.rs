@@ -134,12 +134,16 @@ fn type_schema(kind: &ResourceType) -> Json {
 /// The schema of policy files: keys, types, links, and the fields of `given` by resource type.
 pub(super) fn policy_schema(registry: &Registry, links: &LinkSet) -> Json {
     let key = |name: &str| match name {
-        "id" => json!({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "description": "What is true when the policy passes; also the name of the file"}),
+        "id" => {
+            json!({"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "description": "What is true when the policy passes; also the name of the file"})
+        }
         "title" => json!({"type": "string", "description": "One sentence for people"}),
         "statement" => json!({"type": "string", "description": "The statement it tests, from statements.yaml"}),
         "severity" => json!({"enum": ["critical", "high", "medium", "low"], "description": "How much a deviation matters"}),
         "description" => json!({"type": "string", "description": "Background, traps, sources"}),
-        "resource" => json!({"enum": registry.names().chain(["*"]).collect::<Vec<_>>(), "description": "The type it is about; * for every type"}),
+        "resource" => {
+            json!({"enum": registry.names().chain(["*"]).collect::<Vec<_>>(), "description": "The type it is about; * for every type"})
+        }
         "with" => json!({"type": "object", "additionalProperties": {"type": "string"}, "description": "Linked resources, bound by name"}),
         "when" => json!({"type": "string", "description": "CEL: which resources it is about"}),
         "require" => json!({"type": ["string", "boolean"], "description": "CEL: what must hold"}),

@@ -102,16 +102,7 @@ impl Setup {
         if has_errors(diagnostics) {
             return None;
         }
-        Some(Self {
-            config,
-            registry: Arc::new(registry),
-            links,
-            bundle,
-            framework: framework?,
-            exceptions,
-            attestations,
-            allowed,
-        })
+        Some(Self { config, registry: Arc::new(registry), links, bundle, framework: framework?, exceptions, attestations, allowed })
     }
 }
 

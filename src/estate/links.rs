@@ -205,7 +205,10 @@ pub struct Graph<'a> {
 
 enum Edges {
     /// Text of the key → positions; and the resources whose key is unknown.
-    Keyed { index: HashMap<Arc<str>, Vec<u32>>, open: Vec<(u32, Arc<Gap>)> },
+    Keyed {
+        index: HashMap<Arc<str>, Vec<u32>>,
+        open: Vec<(u32, Arc<Gap>)>,
+    },
     Computed(HashMap<u32, Value>),
 }
 
@@ -327,9 +330,7 @@ impl Found<'_, '_> {
     fn covers(&self, place: &Place<'_>) -> bool {
         self.to.iter().all(|(kind, _)| {
             self.graph.coverage.listed.get(kind).is_some_and(|places| {
-                places.iter().any(|((a, r), gap)| {
-                    gap.is_none() && *a == place.account && (*r == place.region || *r == super::GLOBAL)
-                })
+                places.iter().any(|((a, r), gap)| gap.is_none() && *a == place.account && (*r == place.region || *r == super::GLOBAL))
             })
         })
     }

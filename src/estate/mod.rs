@@ -99,12 +99,8 @@ pub struct Estate {
 impl Estate {
     /// An estate in canonical order: the same facts give the same bytes, whatever order they came in.
     pub fn new(run: Run, mut resources: Vec<Resource>, mut listings: Vec<Listing>) -> Self {
-        resources.sort_by(|a, b| {
-            (&a.kind.name, &a.account, &a.region, &a.arn).cmp(&(&b.kind.name, &b.account, &b.region, &b.arn))
-        });
-        resources.dedup_by(|a, b| {
-            a.kind.name == b.kind.name && a.account == b.account && a.region == b.region && a.arn == b.arn
-        });
+        resources.sort_by(|a, b| (&a.kind.name, &a.account, &a.region, &a.arn).cmp(&(&b.kind.name, &b.account, &b.region, &b.arn)));
+        resources.dedup_by(|a, b| a.kind.name == b.kind.name && a.account == b.account && a.region == b.region && a.arn == b.arn);
         for resource in &mut resources {
             resource.responses.sort_unstable();
             resource.responses.dedup();

@@ -68,6 +68,7 @@ fn with_overrides(params: Value, given: &crate::policy::TestWorld) -> Value {
     if given.parameters.is_empty() {
         return params;
     }
-    let values = record.ty.fields.iter().zip(&record.values).map(|(field, value)| given.parameters.get(&field.name).unwrap_or(value).clone());
+    let values =
+        record.ty.fields.iter().zip(&record.values).map(|(field, value)| given.parameters.get(&field.name).unwrap_or(value).clone());
     Value::Record(Arc::new(Record { ty: Arc::clone(&record.ty), values: values.collect() }))
 }

@@ -160,7 +160,8 @@ pub fn compile(source: &str, names: &Names, not_null: &[String]) -> Result<Progr
                 continue;
             }
         };
-        let mut checker = Checker { names: names.clone(), info: &parsed.info, source: text, not_null: known.clone(), loops: 0, mistakes: Vec::new() };
+        let mut checker =
+            Checker { names: names.clone(), info: &parsed.info, source: text, not_null: known.clone(), loops: 0, mistakes: Vec::new() };
         let (node, ty) = checker.check(&parsed.expr);
         checker.must_be_bool(&parsed.expr, ty.as_ref());
         known.extend(facts(&parsed.expr, true));
@@ -699,7 +700,9 @@ impl Checker<'_> {
     fn index(&mut self, of: &IdedExpr, key: &IdedExpr) -> Checked {
         let (node, ty) = self.check(of);
         let (key_node, key_ty) = self.check(key);
-        let (Some(ty), Some(key_ty)) = (ty, key_ty) else { return (node, None) };
+        let (Some(ty), Some(key_ty)) = (ty, key_ty) else {
+            return (node, None);
+        };
         match (&ty, &key_ty) {
             (Type::Map(value), Type::String) => (Node::Index(Box::new(node), Box::new(key_node)), Some((**value).clone())),
             (Type::List(item), Type::Int) => (Node::Index(Box::new(node), Box::new(key_node)), Some((**item).clone())),
@@ -717,7 +720,9 @@ impl Checker<'_> {
     fn contained(&mut self, expr: &IdedExpr, item: &IdedExpr, range: &IdedExpr) -> Checked {
         let (item_node, item_ty) = self.check(item);
         let (range_node, range_ty) = self.check(range);
-        let (Some(item_ty), Some(range_ty)) = (item_ty, range_ty) else { return (item_node, None) };
+        let (Some(item_ty), Some(range_ty)) = (item_ty, range_ty) else {
+            return (item_node, None);
+        };
         let element = match &range_ty {
             Type::List(element) => element.as_ref(),
             Type::Map(_) => &Type::String,
@@ -918,7 +923,13 @@ impl Checker<'_> {
             let given = types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let span = self.span(expr);
             let title = format!("`{name}` does not take ({given})");
-            return self.wrong(Code::ExpressionType, title, span, "wrong arguments", Some(format!("it is called so: `{}`", function.usage)));
+            return self.wrong(
+                Code::ExpressionType,
+                title,
+                span,
+                "wrong arguments",
+                Some(format!("it is called so: `{}`", function.usage)),
+            );
         };
         if let [Node::Const(Value::String(text))] = nodes.as_slice() {
             let bad = match name {

@@ -185,7 +185,9 @@ fn binary(op: Binary, left: Value, right: Value) -> Value {
             if left.is_unknown() || right.is_unknown() {
                 return first_gap(&left, &right);
             }
-            let Some(order) = compare(&left, &right) else { return broken(&left) };
+            let Some(order) = compare(&left, &right) else {
+                return broken(&left);
+            };
             Value::Bool(match op {
                 Binary::Less => order == Ordering::Less,
                 Binary::LessEqual => order != Ordering::Greater,
@@ -222,9 +224,7 @@ fn arithmetic(op: Binary, left: &Value, right: &Value) -> Value {
         (Binary::Add, Value::Timestamp(a), Value::Duration(b)) | (Binary::Add, Value::Duration(b), Value::Timestamp(a)) => {
             a.checked_add(*b).map_or_else(|_| overflow(), Value::Timestamp)
         }
-        (Binary::Subtract, Value::Timestamp(a), Value::Duration(b)) => {
-            a.checked_sub(*b).map_or_else(|_| overflow(), Value::Timestamp)
-        }
+        (Binary::Subtract, Value::Timestamp(a), Value::Duration(b)) => a.checked_sub(*b).map_or_else(|_| overflow(), Value::Timestamp),
         _ => broken(left),
     }
 }

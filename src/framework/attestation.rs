@@ -123,11 +123,7 @@ fn attestation(reader: &mut Reader<'_>, node: &Node, folder: &Path, statements: 
         reader.wrong(Code::BadValue, "it ends before it begins", span.clone(), "before `valid_from`");
     }
     let (text, span) = document?;
-    let document = if text.contains("://") {
-        Document::Uri(text)
-    } else {
-        file(reader, text, span, sha256, folder)?
-    };
+    let document = if text.contains("://") { Document::Uri(text) } else { file(reader, text, span, sha256, folder)? };
     Some(Attestation {
         statement: statement?.0,
         title: title?,
@@ -139,7 +135,13 @@ fn attestation(reader: &mut Reader<'_>, node: &Node, folder: &Path, statements: 
     })
 }
 
-fn file(reader: &mut Reader<'_>, path: String, span: Range<usize>, sha256: Option<(String, Range<usize>)>, folder: &Path) -> Option<Document> {
+fn file(
+    reader: &mut Reader<'_>,
+    path: String,
+    span: Range<usize>,
+    sha256: Option<(String, Range<usize>)>,
+    folder: &Path,
+) -> Option<Document> {
     let Some((wanted, wanted_span)) = sha256 else {
         let found = reader.wrong(Code::BadValue, "a document that is a file needs its `sha256`", span, "no `sha256`");
         found.help.push("`sha256sum` prints it; or give a URI".to_owned());

@@ -50,7 +50,9 @@ pub fn exceptions(source: &Arc<SourceFile>, policies: &BTreeSet<String>, diagnos
     let mut reader = Reader { source: Arc::clone(source), diagnostics };
     let mut all: Vec<Exception> = Vec::new();
     for item in reader.list(&node, "exceptions").unwrap_or_default() {
-        let Some((exception, span)) = exception(&mut reader, item, policies) else { continue };
+        let Some((exception, span)) = exception(&mut reader, item, policies) else {
+            continue;
+        };
         if all.iter().any(|e| e.id == exception.id) {
             reader.wrong(Code::DuplicateId, format!("exception `{}` is there twice", exception.id), span, "again");
             continue;
@@ -125,7 +127,9 @@ pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, jud
         let policy = &policies[finding.policy as usize].id;
         for (number, exception) in exceptions.iter().enumerate().filter(|(_, e)| e.policy == *policy) {
             let matches = |pattern: &str| glob(pattern, &resource.arn) || glob(pattern, &resource.id);
-            let Some(which) = exception.resources.iter().position(|(pattern, _)| matches(pattern)) else { continue };
+            let Some(which) = exception.resources.iter().position(|(pattern, _)| matches(pattern)) else {
+                continue;
+            };
             used[number][which] = true;
             if today <= exception.expires && today >= exception.approved {
                 finding.verdict = Verdict::Excepted;
@@ -140,7 +144,9 @@ pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, jud
         if today > exception.expires {
             let title = format!("exception `{}` expired on {}", exception.id, exception.expires);
             let span = exception.resources[0].1.clone();
-            applied.notes.push(Diagnostic::error(Code::Unused, title, &exception.source, span).warning().help("its deviations count again"));
+            applied
+                .notes
+                .push(Diagnostic::error(Code::Unused, title, &exception.source, span).warning().help("its deviations count again"));
             continue;
         }
         for ((pattern, span), _) in exception.resources.iter().zip(used).filter(|(_, used)| !**used) {

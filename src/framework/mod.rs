@@ -80,7 +80,9 @@ pub fn framework(
     let mut controls: Vec<Control> = Vec::new();
     for item in list.and_then(|n| reader.list(n, "controls")).unwrap_or_default() {
         let Some(table) = reader.table(item, "a control") else { continue };
-        let Some(control) = control(&mut reader, table, known_policies, statements) else { continue };
+        let Some(control) = control(&mut reader, table, known_policies, statements) else {
+            continue;
+        };
         if controls.iter().any(|c| c.id == control.id) {
             reader.wrong(Code::DuplicateId, format!("control `{}` is there twice", control.id), item.span.clone(), "again");
             continue;

@@ -196,7 +196,11 @@ fn verdict(
     if !control.policies.is_empty() {
         let left_out: Vec<&str> = control.policies.iter().filter(|p| !run.contains(p)).map(String::as_str).collect();
         if !left_out.is_empty() {
-            let reason = if run.is_empty() { "its policies were not in this run".to_owned() } else { format!("not in this run: {}", left_out.join(", ")) };
+            let reason = if run.is_empty() {
+                "its policies were not in this run".to_owned()
+            } else {
+                format!("not in this run: {}", left_out.join(", "))
+            };
             return (V::NotDetermined, Some(reason));
         }
         if sum.population == 0 {

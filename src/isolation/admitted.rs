@@ -87,7 +87,12 @@ fn admitted(estate: &Estate, at: usize, vpcs: &[Vpc], open: &BTreeSet<Arc<Gap>>)
             }
             _ => continue,
         };
-        gaps.insert(Arc::new(crate::estate::not_collected("ec2", &group.account, &group.region, &format!("entries of prefix list {what}"))));
+        gaps.insert(Arc::new(crate::estate::not_collected(
+            "ec2",
+            &group.account,
+            &group.region,
+            &format!("entries of prefix list {what}"),
+        )));
     }
     // Only a range that is admitted can reach into a VPC that was not seen.
     if narrow {

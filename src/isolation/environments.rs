@@ -124,9 +124,13 @@ fn claim(name: &str, rule: &EnvironmentRule, resource: &Resource, claims: &mut C
 /// Whether a text matches a pattern in which `*` stands for any characters; both ends are anchored.
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
     let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
     for part in middle {
         match rest.find(part) {
             Some(at) => rest = &rest[at + part.len()..],
@@ -251,7 +255,9 @@ impl Resolver<'_> {
 
     fn inherited(&mut self, at: usize, depth: usize) -> Environment {
         let resource = &self.estate.resources[at];
-        let Some(parts) = self.index.parts.get(resource.kind.name.as_str()) else { return Environment::Unassigned };
+        let Some(parts) = self.index.parts.get(resource.kind.name.as_str()) else {
+            return Environment::Unassigned;
+        };
         for (path, whole, key) in parts {
             let mut names: BTreeMap<Arc<str>, String> = BTreeMap::new();
             for value in resource.values_at(path) {

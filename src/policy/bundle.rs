@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Policy;
 use super::load::{Context, policy};
 use super::parameter::{Parameter, Parameters, declarations};
 use super::yaml::{Node, Reader, parse};
-use super::Policy;
 use crate::diag::{Code, Diagnostic, SourceFile};
 use crate::estate::{LinkSet, Registry};
 
@@ -143,14 +143,18 @@ fn hex(bytes: &[u8]) -> String {
 fn statements(reader: &mut Reader<'_>, node: &Node, into: &mut Vec<Statement>) {
     const WORDS: &[(&str, Basis)] = &[("api", Basis::Api), ("attested", Basis::Attested), ("inherited", Basis::Inherited)];
     for item in reader.list(node, "statements").unwrap_or_default() {
-        let Some(mut table) = reader.table(item, "a statement") else { continue };
+        let Some(mut table) = reader.table(item, "a statement") else {
+            continue;
+        };
         let id = table.need(reader, "id").and_then(|n| Some((reader.string(n, "id")?, n.span.clone())));
         let title = table.need(reader, "title").and_then(|n| reader.string(n, "title"));
         let basis = table.need(reader, "basis").and_then(|n| reader.one_of(n, "basis", WORDS));
         let owner = table.need(reader, "owner").and_then(|n| reader.string(n, "owner"));
         let controls = table.get("controls").and_then(|n| reader.strings(n, "controls")).unwrap_or_default();
         table.finish(reader);
-        let (Some((id, span)), Some(title), Some(basis), Some(owner)) = (id, title, basis, owner) else { continue };
+        let (Some((id, span)), Some(title), Some(basis), Some(owner)) = (id, title, basis, owner) else {
+            continue;
+        };
         if into.iter().any(|s| s.id == id) {
             reader.wrong(Code::DuplicateId, format!("statement `{id}` is there twice"), span, "again");
             continue;
@@ -179,7 +183,9 @@ impl Bundle {
         let context = Context { registry, links, parameters: &parameters, statements: &ids };
         let mut policies: BTreeMap<String, Policy> = BTreeMap::new();
         for (source, node) in &files.policies {
-            let Some(policy) = policy(source, node, &context, diagnostics) else { continue };
+            let Some(policy) = policy(source, node, &context, diagnostics) else {
+                continue;
+            };
             if let Some(earlier) = policies.get(&policy.id) {
                 let title = format!("policy `{}` is also in {}", policy.id, earlier.source.name);
                 diagnostics.push(Diagnostic::error(Code::DuplicateId, title, source, policy.id_span.clone()).label("again"));
@@ -187,12 +193,7 @@ impl Bundle {
             }
             policies.insert(policy.id.clone(), policy);
         }
-        Self {
-            policies: policies.into_values().collect(),
-            statements: files.statements.clone(),
-            parameters,
-            sha256: files.sha256.clone(),
-        }
+        Self { policies: policies.into_values().collect(), statements: files.statements.clone(), parameters, sha256: files.sha256.clone() }
     }
 
     /// The policy of that id.

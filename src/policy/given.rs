@@ -139,7 +139,9 @@ impl Giver<'_, '_, '_> {
         for (key, node) in entries {
             match key.name.as_str() {
                 "account" | "arn" | "id" | "name" | "region" => {
-                    let Some(text) = self.reader.string(node, &key.name) else { continue };
+                    let Some(text) = self.reader.string(node, &key.name) else {
+                        continue;
+                    };
                     let text: Arc<str> = text.into();
                     match key.name.as_str() {
                         "account" => resource.account = text,
@@ -153,7 +155,9 @@ impl Giver<'_, '_, '_> {
                 "environment" => match Self::gap(node) {
                     Value::Unknown(gap) if Self::is_unknown(node) => resource.environment = Environment::Unknown(gap),
                     _ => {
-                        let Some(text) = self.reader.string(node, "environment") else { continue };
+                        let Some(text) = self.reader.string(node, "environment") else {
+                            continue;
+                        };
                         resource.environment = match text.as_str() {
                             crate::estate::UNASSIGNED => Environment::Unassigned,
                             crate::estate::AMBIGUOUS => Environment::Ambiguous(Vec::new()),
@@ -184,7 +188,8 @@ impl Giver<'_, '_, '_> {
                 name => match kind.properties.field(name) {
                     Some((at, field)) => values[at] = Some(self.value(node, &field.ty)),
                     None => {
-                        let envelope = ["account", "arn", "environment", "id", "name", "provided_by_aws", "region", "tags", "now", "params"];
+                        let envelope =
+                            ["account", "arn", "environment", "id", "name", "provided_by_aws", "region", "tags", "now", "params"];
                         let known = kind.properties.fields.iter().map(|f| f.name.as_str()).chain(envelope).chain(bindings.iter().copied());
                         let near = nearest(name, known).map(|n| format!("did you mean `{n}`?"));
                         let title = format!("no field `{name}` on {}", kind.name);
@@ -263,7 +268,8 @@ impl Giver<'_, '_, '_> {
                     match record.field(&key.name) {
                         Some((at, field)) => values[at] = Some(self.value(node, &field.ty)),
                         None => {
-                            let near = nearest(&key.name, record.fields.iter().map(|f| f.name.as_str())).map(|n| format!("did you mean `{n}`?"));
+                            let near =
+                                nearest(&key.name, record.fields.iter().map(|f| f.name.as_str())).map(|n| format!("did you mean `{n}`?"));
                             let title = format!("no field `{}` on {}", key.name, record.name);
                             self.reader.wrong(Code::UnknownField, title, key.span.clone(), "unknown field").help.extend(near);
                         }

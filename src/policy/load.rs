@@ -64,7 +64,8 @@ pub fn policy(source: &Arc<SourceFile>, node: &Node, context: &Context<'_>, diag
         && !context.statements.contains(statement)
     {
         let near = crate::diag::nearest(statement, context.statements.iter().map(String::as_str));
-        let help = near.map(|near| format!("did you mean `{near}`?")).unwrap_or_else(|| "statements are declared in `statements.yaml`".to_owned());
+        let help =
+            near.map(|near| format!("did you mean `{near}`?")).unwrap_or_else(|| "statements are declared in `statements.yaml`".to_owned());
         let title = format!("no statement `{statement}`");
         reader.wrong(Code::UnknownStatement, title, span.clone(), "unknown statement").help.push(help);
     }
@@ -144,7 +145,10 @@ fn check_id(reader: &mut Reader<'_>, id: &str, span: &Range<usize>) {
     let stem = stem.strip_suffix(".yaml").or_else(|| stem.strip_suffix(".yml")).unwrap_or(stem).to_owned();
     if plain && stem != id {
         let title = format!("the id is `{id}`, the file is `{stem}.yaml`");
-        reader.wrong(Code::FileNameIsNotId, title, span.clone(), "not the name of the file").help.push(format!("rename the file to `{id}.yaml`"));
+        reader
+            .wrong(Code::FileNameIsNotId, title, span.clone(), "not the name of the file")
+            .help
+            .push(format!("rename the file to `{id}.yaml`"));
     }
 }
 
@@ -157,7 +161,8 @@ fn resource(reader: &mut Reader<'_>, node: &Node, registry: &Registry) -> Option
         return Some(Type::Resource(Some(Arc::clone(kind))));
     }
     let near = crate::diag::nearest(&name, registry.names());
-    let help = near.map_or_else(|| "`keur schema` lists the types; `*` stands for all".to_owned(), |near| format!("did you mean `{near}`?"));
+    let help =
+        near.map_or_else(|| "`keur schema` lists the types; `*` stands for all".to_owned(), |near| format!("did you mean `{near}`?"));
     reader.wrong(Code::UnknownType, format!("no resource type `{name}`"), node.span.clone(), "unknown type").help.push(help);
     None
 }
@@ -238,12 +243,8 @@ fn report(reader: &mut Reader<'_>, node: &Node, text: &str, mistakes: Vec<Mistak
 }
 
 fn inline_tests(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &[Bound], context: &Context<'_>) -> Vec<InlineTest> {
-    const WORDS: &[(&str, Expect)] = &[
-        ("pass", Expect::Pass),
-        ("deviation", Expect::Deviation),
-        ("unknown", Expect::Unknown),
-        ("out of scope", Expect::OutOfScope),
-    ];
+    const WORDS: &[(&str, Expect)] =
+        &[("pass", Expect::Pass), ("deviation", Expect::Deviation), ("unknown", Expect::Unknown), ("out of scope", Expect::OutOfScope)];
     let mut tests = Vec::new();
     for item in reader.list(node, "tests").unwrap_or_default() {
         let Some(mut table) = reader.table(item, "a test") else { continue };
@@ -253,7 +254,9 @@ fn inline_tests(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &[Bou
         let given = table.need(reader, "given");
         table.finish(reader);
         let world = given.and_then(|n| given::world(reader, n, ty, bindings, context));
-        let (Some((name, span)), Some(expect), Some(world)) = (name, expect, world) else { continue };
+        let (Some((name, span)), Some(expect), Some(world)) = (name, expect, world) else {
+            continue;
+        };
         tests.push(InlineTest { name, expect, message, world, span });
     }
     tests

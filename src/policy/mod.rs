@@ -47,7 +47,19 @@ impl Severity {
 
 /// The keys of a policy file, in the order they are written.
 pub const POLICY_KEYS: &[&str] = &[
-    "id", "title", "statement", "severity", "description", "resource", "with", "when", "require", "deviation", "remedy", "basis", "tests",
+    "id",
+    "title",
+    "statement",
+    "severity",
+    "description",
+    "resource",
+    "with",
+    "when",
+    "require",
+    "deviation",
+    "remedy",
+    "basis",
+    "tests",
 ];
 
 /// The slots of the names that every policy has.

@@ -91,14 +91,18 @@ pub struct Parameters {
 /// Reads `parameters.yaml`: a list of declarations.
 pub fn declarations(reader: &mut Reader<'_>, node: &Node, into: &mut Vec<Parameter>) {
     for item in reader.list(node, "parameters").unwrap_or_default() {
-        let Some(mut table) = reader.table(item, "a parameter") else { continue };
+        let Some(mut table) = reader.table(item, "a parameter") else {
+            continue;
+        };
         let name = table.need(reader, "name").and_then(|n| Some((reader.string(n, "name")?, n.span.clone())));
         let ty = table.need(reader, "type").and_then(|n| reader.one_of(n, "type", ParameterType::WORDS));
         let doc = table.need(reader, "doc").and_then(|n| reader.string(n, "doc"));
         let may_be_empty = table.get("may_be_empty").and_then(|n| reader.bool(n, "may_be_empty")).unwrap_or(false);
         let default = table.need(reader, "default").and_then(|n| value(reader, n, ty?, may_be_empty, "default"));
         table.finish(reader);
-        let (Some((name, span)), Some(ty), Some(doc), Some(default)) = (name, ty, doc, default) else { continue };
+        let (Some((name, span)), Some(ty), Some(doc), Some(default)) = (name, ty, doc, default) else {
+            continue;
+        };
         if into.iter().any(|p| p.name == name) {
             reader.wrong(Code::DuplicateId, format!("parameter `{name}` is declared twice"), span, "again");
             continue;
@@ -164,7 +168,9 @@ pub fn settings(
         let mut setting = Setting { default: parameter.default.clone(), environments: BTreeMap::new() };
         if let Kind::Map(per) = &node.kind {
             for (environment, node) in per {
-                let Some(value) = value(reader, node, parameter.ty, parameter.may_be_empty, &key.name) else { continue };
+                let Some(value) = value(reader, node, parameter.ty, parameter.may_be_empty, &key.name) else {
+                    continue;
+                };
                 if environment.name == "default" {
                     setting.default = value;
                     continue;

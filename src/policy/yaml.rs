@@ -172,12 +172,9 @@ fn node(raw: Spanned<Raw>) -> Node {
     let kind = match raw.value.kind {
         RawKind::Leaf(leaf) => leaf,
         RawKind::List(items) => Kind::List(items.into_iter().map(node).collect()),
-        RawKind::Map(entries) => Kind::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| (Key { span: bytes(&key), name: key.value }, node(value)))
-                .collect(),
-        ),
+        RawKind::Map(entries) => {
+            Kind::Map(entries.into_iter().map(|(key, value)| (Key { span: bytes(&key), name: key.value }, node(value))).collect())
+        }
     };
     Node { span, tag: raw.value.tag, kind }
 }
@@ -233,7 +230,9 @@ pub fn place_in_scalar(source: &SourceFile, node: &Node, text: &str, at: usize) 
     let mut raw_at = usize::from(raw.starts_with(['"', '\'']));
     let mut text_at = 0;
     while text_at < at.min(text.len()) && raw_at < raw.len() {
-        let (Some(want), Some(have)) = (text[text_at..].chars().next(), raw[raw_at..].chars().next()) else { break };
+        let (Some(want), Some(have)) = (text[text_at..].chars().next(), raw[raw_at..].chars().next()) else {
+            break;
+        };
         if want == have {
             text_at += want.len_utf8();
             raw_at += have.len_utf8();

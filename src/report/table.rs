@@ -228,7 +228,11 @@ fn unknowns(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         for finding in findings {
             let reason = finding.gap.as_ref().map_or_else(String::new, |gap| {
-                if gap.operation == "-" { gap.to_string().trim_start_matches("-:- ").to_owned() } else { format!("{}:{} {}", gap.service, gap.operation, gap.reason) }
+                if gap.operation == "-" {
+                    gap.to_string().trim_start_matches("-:- ").to_owned()
+                } else {
+                    format!("{}:{} {}", gap.service, gap.operation, gap.reason)
+                }
             });
             *reasons.entry(reason).or_default() += 1;
         }
@@ -300,7 +304,8 @@ fn gaps(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     }
     let mut lines: BTreeMap<(String, Reason, String, String), (BTreeSet<String>, u64, u64)> = BTreeMap::new();
     for (gap, verdicts) in &gaps {
-        let call = if gap.operation == "-" { gap.subject.clone().unwrap_or_default() } else { format!("{}:{}", gap.service, gap.operation) };
+        let call =
+            if gap.operation == "-" { gap.subject.clone().unwrap_or_default() } else { format!("{}:{}", gap.service, gap.operation) };
         let key = (call, gap.reason, gap.code.clone().unwrap_or_default(), gap.account.clone());
         let line = lines.entry(key).or_default();
         line.0.insert(gap.region.clone());

@@ -84,7 +84,8 @@ pub(super) mod live {
     async fn peering_connections(cx: &Cx, ec2: &Client, out: &mut Collected) {
         const OP: &str = "DescribeVpcPeeringConnections";
         let request = ec2.describe_vpc_peering_connections().into_paginator().page_size(PAGE);
-        let items = cx.pages(OP, request.send(), |page| page.next_token.as_deref()).await.items(cx, OP, |page| page.vpc_peering_connections);
+        let items =
+            cx.pages(OP, request.send(), |page| page.next_token.as_deref()).await.items(cx, OP, |page| page.vpc_peering_connections);
         let id = |p: &mut types::VpcPeeringConnection| p.vpc_peering_connection_id.take();
         let (items, listing) = identified::<VPCPeeringConnection, _>(cx, OP, items, "VpcPeeringConnectionId", id);
         out.listings.push(listing);
@@ -151,7 +152,8 @@ pub(super) mod live {
     async fn transit_gateway_attachments(cx: &Cx, ec2: &Client, out: &mut Collected) {
         const OP: &str = "DescribeTransitGatewayAttachments";
         let request = ec2.describe_transit_gateway_attachments().into_paginator().page_size(PAGE);
-        let items = cx.pages(OP, request.send(), |page| page.next_token.as_deref()).await.items(cx, OP, |page| page.transit_gateway_attachments);
+        let items =
+            cx.pages(OP, request.send(), |page| page.next_token.as_deref()).await.items(cx, OP, |page| page.transit_gateway_attachments);
         let id = |a: &mut types::TransitGatewayAttachment| a.transit_gateway_attachment_id.take();
         let (items, listing) = identified::<TransitGatewayAttachment, _>(cx, OP, items, "TransitGatewayAttachmentId", id);
         out.listings.push(listing);

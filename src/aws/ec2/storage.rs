@@ -159,7 +159,8 @@ pub(super) mod live {
 
     async fn snapshots(cx: &Cx, ec2: &Client, out: &mut Collected) {
         let request = ec2.describe_snapshots().owner_ids("self").into_paginator().page_size(PAGE);
-        let mut items = cx.pages(SNAPSHOTS, request.send(), |page| page.next_token.as_deref()).await.items(cx, SNAPSHOTS, |page| page.snapshots);
+        let mut items =
+            cx.pages(SNAPSHOTS, request.send(), |page| page.next_token.as_deref()).await.items(cx, SNAPSHOTS, |page| page.snapshots);
         // Emulators of AWS give everybody's snapshots whatever owner is asked for.
         items.items.retain(|(s, _)| s.owner_id.as_deref().is_none_or(|owner| owner == cx.account()));
         let (items, listing) = identified::<Snapshot, _>(cx, SNAPSHOTS, items, "SnapshotId", |s| s.snapshot_id.take());

@@ -17,7 +17,9 @@ const TAGS: &str = "ListPolicyTags";
 pub(super) async fn collect(cx: Cx) -> Collected {
     let iam = Client::new(&cx.sdk());
     let kinds = vec![EntityType::User, EntityType::Role, EntityType::Group, EntityType::LocalManagedPolicy];
-    let pages = cx.pages(OP, iam.get_account_authorization_details().set_filter(Some(kinds)).into_paginator().send(), |page| page.marker.as_deref()).await;
+    let pages = cx
+        .pages(OP, iam.get_account_authorization_details().set_filter(Some(kinds)).into_paginator().send(), |page| page.marker.as_deref())
+        .await;
     let Pages { pages, gap } = pages;
     let more = pages.last().is_some_and(|(page, _)| page.is_truncated || is_some_marker(page.marker.as_deref()));
     let gap = gap.or_else(|| more.then(|| cut(&cx, OP)));
@@ -201,7 +203,8 @@ async fn managed_policy(cx: &Cx, iam: &Client, policy: types::ManagedPolicyDetai
 
 /// The listing carries no tags of policies.
 async fn policy_tags(cx: &Cx, iam: &Client, arn: &str, from: &mut Vec<ResponseId>) -> Required<BTreeMap<String, String>> {
-    let Pages { pages, gap } = cx.pages(TAGS, iam.list_policy_tags().policy_arn(arn).into_paginator().send(), |page| page.marker.as_deref()).await;
+    let Pages { pages, gap } =
+        cx.pages(TAGS, iam.list_policy_tags().policy_arn(arn).into_paginator().send(), |page| page.marker.as_deref()).await;
     let more = pages.last().is_some_and(|(page, _)| page.is_truncated || is_some_marker(page.marker.as_deref()));
     let mut list = Vec::new();
     for (page, responses) in pages {

@@ -37,7 +37,8 @@ const SOMEWHERE: &str = "unknown";
 pub(super) async fn collect(cx: Cx) -> Collected {
     let s3 = client(&cx);
     // BucketRegion comes in paged listings only: without a page size S3 leaves it out.
-    let pages = cx.pages(LIST, s3.list_buckets().max_buckets(1000).into_paginator().send(), |page| page.continuation_token.as_deref()).await;
+    let pages =
+        cx.pages(LIST, s3.list_buckets().max_buckets(1000).into_paginator().send(), |page| page.continuation_token.as_deref()).await;
     // The paginator ends without a word when S3 repeats a token.
     let more = pages.pages.last().is_some_and(|(page, _)| page.continuation_token.as_ref().is_some_and(|t| !t.is_empty()));
     let Items { items, mut gap } = pages.items(&cx, LIST, |page| page.buckets);
