@@ -9,7 +9,7 @@ use crate::estate::{Cardinality, Link, Required, Within};
 
 /// A group of instances that is kept at a size, and grows and shrinks with its scaling policies.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct AutoScalingGroup {
+pub(super) struct AutoScalingGroup {
     /// Name; unique per account and region, and reused.
     pub auto_scaling_group_name: Required<String>,
     /// Fewest instances the group may have.
@@ -48,7 +48,7 @@ pub struct AutoScalingGroup {
 
 /// An instance as the group sees it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Instance {
+pub(super) struct Instance {
     /// Id of the instance.
     pub instance_id: Required<String>,
     /// Availability Zone it runs in.
@@ -61,7 +61,7 @@ pub struct Instance {
 
 /// A policy by which a group grows and shrinks.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ScalingPolicy {
+pub(super) struct ScalingPolicy {
     /// Name; unique within the group.
     pub policy_name: Required<String>,
     /// Group that it scales.
@@ -109,7 +109,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Amazon EC2 Auto Scaling.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "autoscaling",
     scope: Scope::Regional,
     types: TYPES,

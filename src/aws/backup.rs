@@ -9,7 +9,7 @@ use crate::estate::{Cardinality, Link, Required, Within};
 
 /// A vault that holds recovery points.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct BackupVault {
+pub(super) struct BackupVault {
     /// Name; unique per account and region, and reused.
     pub backup_vault_name: Required<String>,
     /// Kind: `BACKUP_VAULT`, `LOGICALLY_AIR_GAPPED_BACKUP_VAULT` or `RESTORE_ACCESS_BACKUP_VAULT`.
@@ -30,7 +30,7 @@ pub struct BackupVault {
 
 /// A backup of one resource, in a vault.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct RecoveryPoint {
+pub(super) struct RecoveryPoint {
     /// ARN of the recovery point, by the rules of the service that keeps it.
     pub recovery_point_arn: Required<String>,
     /// ARN of the resource it was taken of, which may be gone or in another account.
@@ -59,7 +59,7 @@ pub struct RecoveryPoint {
 
 /// A plan that says what is backed up when, and for how long it is kept.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct BackupPlan {
+pub(super) struct BackupPlan {
     /// Identifier that AWS chose.
     pub backup_plan_id: Required<String>,
     /// When it last ran; absent when it never did.
@@ -70,7 +70,7 @@ pub struct BackupPlan {
 
 /// A rule of a backup plan.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct BackupRule {
+pub(super) struct BackupRule {
     /// Name.
     pub rule_name: Required<String>,
     /// When it runs, as a cron expression in UTC unless the rule says otherwise; absent when AWS's own schedule is used.
@@ -150,7 +150,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// AWS Backup.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "backup",
     scope: Scope::Regional,
     types: TYPES,

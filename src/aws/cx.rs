@@ -1,5 +1,7 @@
 //! What a collector works with: one account, one region, one service.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +21,7 @@ use super::{Operation, Service};
 use crate::estate::{Fetched, Gap, Listing, NewResource, Properties, Reason, Registry, Required, Resource, ResponseId};
 
 /// A collector.
-pub type Collect = fn(Cx) -> Pin<Box<dyn Future<Output = Collected> + Send>>;
+pub(super) type Collect = fn(Cx) -> Pin<Box<dyn Future<Output = Collected> + Send>>;
 
 /// What the call in progress is, for the recorder: it runs in the same task.
 #[derive(Clone)]
@@ -419,12 +421,12 @@ pub(crate) fn explain(error: &dyn std::error::Error) -> String {
 }
 
 /// A time of the SDK.
-pub fn time(value: aws_smithy_types::DateTime) -> Option<Timestamp> {
+pub(super) fn time(value: aws_smithy_types::DateTime) -> Option<Timestamp> {
     Timestamp::new(value.secs(), i32::try_from(value.subsec_nanos()).ok()?).ok()
 }
 
 /// Key and value pairs as tags; a pair without a key is left out.
-pub fn tags<T>(list: Option<Vec<T>>, pair: impl Fn(T) -> (Option<String>, Option<String>)) -> BTreeMap<String, String> {
+pub(super) fn tags<T>(list: Option<Vec<T>>, pair: impl Fn(T) -> (Option<String>, Option<String>)) -> BTreeMap<String, String> {
     let pairs = list.into_iter().flatten().map(pair);
     pairs.filter_map(|(key, value)| Some((key?, value.unwrap_or_default()))).collect()
 }

@@ -9,7 +9,7 @@ use crate::estate::{Cardinality, Fetched, Link, Required, Within};
 
 /// A table; DynamoDB keeps every table encrypted and in several Availability Zones, whatever its settings.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Table {
+pub(super) struct Table {
     /// Name; unique per account and region, and reused.
     pub table_name: Required<String>,
     /// Identifier that AWS chose; never reused. Backups are joined by it.
@@ -46,7 +46,7 @@ pub struct Table {
 
 /// An on-demand backup made with DynamoDB itself; those of AWS Backup are `AWS::Backup::RecoveryPoint`.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Backup {
+pub(super) struct Backup {
     /// Name.
     pub backup_name: Required<String>,
     /// ARN of the table it was taken of, which may be gone.
@@ -100,7 +100,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Amazon DynamoDB.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "dynamodb",
     scope: Scope::Regional,
     types: TYPES,

@@ -9,7 +9,7 @@ use crate::estate::{Cardinality, Fetched, Link, Required, Within};
 
 /// A network file system.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct FileSystem {
+pub(super) struct FileSystem {
     /// Identifier that AWS chose.
     pub file_system_id: Required<String>,
     /// State: `available`, `creating`, `updating`, `deleting`, `error`.
@@ -38,7 +38,7 @@ pub struct FileSystem {
 
 /// An address in a subnet at which a file system can be mounted.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct MountTarget {
+pub(super) struct MountTarget {
     /// Identifier that AWS chose.
     pub mount_target_id: Required<String>,
     /// Subnet.
@@ -53,7 +53,7 @@ pub struct MountTarget {
 
 /// A file system that another one is replicated to.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Destination {
+pub(super) struct Destination {
     /// Region of the replica.
     pub region: Required<String>,
     /// Identifier of the replica.
@@ -97,7 +97,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Amazon EFS.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "efs",
     scope: Scope::Regional,
     types: TYPES,

@@ -10,7 +10,7 @@ use crate::estate::{Cardinality, Fetched, Link, Required, Within};
 
 /// An application, network or gateway load balancer.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct LoadBalancer {
+pub(super) struct LoadBalancer {
     /// Name; unique per account and region, and reused.
     pub load_balancer_name: Required<String>,
     /// Public or internal DNS name; gateway load balancers have none.
@@ -37,7 +37,7 @@ pub struct LoadBalancer {
 
 /// A port that a load balancer listens on, and what it does by default; rules for single paths or hosts are not read.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Listener {
+pub(super) struct Listener {
     /// ARN of the load balancer.
     pub load_balancer_arn: Required<String>,
     /// Protocol: `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`, `TCP_UDP`; absent on gateway load balancers only.
@@ -56,7 +56,7 @@ pub struct Listener {
 
 /// A group of targets that load balancers forward to.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct TargetGroup {
+pub(super) struct TargetGroup {
     /// Name; unique per account and region, and reused.
     pub target_group_name: Required<String>,
     /// Protocol towards the targets: `HTTP`, `HTTPS`, `TCP`, `TLS`, `GENEVE`; absent for Lambda functions only.
@@ -77,7 +77,7 @@ pub struct TargetGroup {
 
 /// A registered target and its health.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Target {
+pub(super) struct Target {
     /// Id of the instance, IP address, or ARN of the Lambda function or load balancer.
     pub target_id: Required<String>,
     /// Port it gets traffic on; absent for Lambda functions.
@@ -171,7 +171,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Elastic Load Balancing.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "elbv2",
     scope: Scope::Regional,
     types: TYPES,

@@ -9,7 +9,7 @@ use crate::estate::{Cardinality, Fetched, Link, Required, Within};
 
 /// A KMS key of the account: made by the customer, or by an AWS service for it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Key {
+pub(super) struct Key {
     /// Id of the key; those of multi-Region keys begin with `mrk-` and are the same in every region.
     pub key_id: Required<String>,
     /// What the owner wrote about the key.
@@ -84,7 +84,7 @@ const LINKS: &[Link] = &[Link::keys(
 )];
 
 /// AWS KMS.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "kms",
     scope: Scope::Regional,
     types: TYPES,

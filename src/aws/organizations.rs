@@ -8,7 +8,7 @@ use crate::estate::{Link, Required};
 
 /// A service control policy that binds this account; the management account has none of the organisation's own, they never bind it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ServiceControlPolicy {
+pub(super) struct ServiceControlPolicy {
     /// Identifier: `p-FullAWSAccess`, `p-a1b2c3d4`.
     pub policy_id: Required<String>,
     /// Name.
@@ -23,7 +23,7 @@ pub struct ServiceControlPolicy {
 
 /// The account as a member of an organisation; one for each account of the run.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Account {
+pub(super) struct Account {
     /// Whether the account is in an organisation at all.
     pub in_organization: Required<bool>,
     /// The service control policies that bind the account and refuse requests outside some regions.
@@ -32,7 +32,7 @@ pub struct Account {
 
 /// A statement of a service control policy that denies requests outside some regions.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct RegionGuardrail {
+pub(super) struct RegionGuardrail {
     /// The policy.
     pub policy_id: String,
     /// Its name.
@@ -80,7 +80,7 @@ const OPERATIONS: &[Operation] = &[
 const LINKS: &[Link] = &[];
 
 /// AWS Organizations.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "organizations",
     scope: Scope::Global,
     types: TYPES,

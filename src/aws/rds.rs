@@ -10,7 +10,7 @@ use crate::estate::{Cardinality, Fetched, Link, Required, Within};
 
 /// A database instance of RDS, Aurora, DocumentDB or Neptune.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBInstance {
+pub(super) struct DBInstance {
     /// Identifier the owner chose; unique per account and region, and reused.
     pub db_instance_identifier: Required<String>,
     /// Identifier that AWS chose; never reused. Snapshots are joined by it.
@@ -73,7 +73,7 @@ pub struct DBInstance {
 
 /// A database cluster: Aurora, Multi-AZ RDS, DocumentDB or Neptune.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBCluster {
+pub(super) struct DBCluster {
     /// Identifier the owner chose; unique per account and region, and reused.
     pub db_cluster_identifier: Required<String>,
     /// Identifier that AWS chose; never reused. Snapshots are joined by it.
@@ -126,7 +126,7 @@ pub struct DBCluster {
 
 /// A snapshot of a database instance.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBSnapshot {
+pub(super) struct DBSnapshot {
     /// Identifier of the snapshot.
     pub db_snapshot_identifier: Required<String>,
     /// Instance it was taken of, by the name it had.
@@ -159,7 +159,7 @@ pub struct DBSnapshot {
 
 /// A snapshot of a database cluster.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBClusterSnapshot {
+pub(super) struct DBClusterSnapshot {
     /// Identifier of the snapshot.
     pub db_cluster_snapshot_identifier: Required<String>,
     /// Cluster it was taken of, by the name it had.
@@ -188,7 +188,7 @@ pub struct DBClusterSnapshot {
 
 /// A subnet group for databases.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBSubnetGroup {
+pub(super) struct DBSubnetGroup {
     /// Name.
     pub db_subnet_group_name: Required<String>,
     /// VPC.
@@ -201,7 +201,7 @@ pub struct DBSubnetGroup {
 
 /// A parameter group for instances.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBParameterGroup {
+pub(super) struct DBParameterGroup {
     /// Name.
     pub db_parameter_group_name: Required<String>,
     /// Family: `postgres16`.
@@ -210,7 +210,7 @@ pub struct DBParameterGroup {
 
 /// A parameter group for clusters.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBClusterParameterGroup {
+pub(super) struct DBClusterParameterGroup {
     /// Name.
     pub db_cluster_parameter_group_name: Required<String>,
     /// Family: `aurora-postgresql16`.
@@ -219,7 +219,7 @@ pub struct DBClusterParameterGroup {
 
 /// The automated backups of an instance, here or replicated here from another region.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct DBInstanceAutomatedBackup {
+pub(super) struct DBInstanceAutomatedBackup {
     /// Instance, by AWS's own id.
     pub dbi_resource_id: Required<String>,
     /// Instance, by the name it has or had.
@@ -364,7 +364,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Amazon RDS.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "rds",
     scope: Scope::Regional,
     types: TYPES,

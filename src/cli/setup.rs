@@ -1,5 +1,7 @@
 //! What nearly every command starts from: configuration, policies, statements, parameters, framework.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

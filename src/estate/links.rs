@@ -4,6 +4,8 @@
 //! list it gives ends with an unknown element, so that "none of them" and "all of them" stay open
 //! while "at least one" may already be settled.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -147,16 +149,19 @@ impl LinkSet {
     }
 }
 
+/// Account and region → why the listing there is not complete, if so.
+type Places<'a> = BTreeMap<(&'a str, &'a str), Option<Arc<Gap>>>;
+
 /// Which listings are complete, and why others are not.
 struct Coverage<'a> {
-    /// type → account → region → why not complete
-    listed: HashMap<&'a str, BTreeMap<(&'a str, &'a str), Option<Arc<Gap>>>>,
+    /// By type.
+    listed: HashMap<&'a str, Places<'a>>,
     accounts_out: Vec<Arc<Gap>>,
 }
 
 impl<'a> Coverage<'a> {
     fn of(estate: &'a Estate) -> Self {
-        let mut listed: HashMap<&str, BTreeMap<_, _>> = HashMap::new();
+        let mut listed: HashMap<&str, Places<'_>> = HashMap::new();
         for listing in &estate.listings {
             let places = listed.entry(&listing.kind).or_default();
             let place = places.entry((listing.account.as_str(), listing.region.as_str())).or_insert(None);

@@ -3,6 +3,8 @@
 //! The struct is the schema: its doc comments are the reference manual, its fields what the type
 //! checker of the expressions knows.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -38,15 +40,15 @@ pub enum Type {
     /// the type of `null` alone
     Null,
     /// a list
-    List(Box<Type>),
+    List(Box<Self>),
     /// text keys to values of one type
-    Map(Box<Type>),
+    Map(Box<Self>),
     /// a structure with named fields
     Record(Arc<RecordType>),
     /// a resource of one type, or of any type (then only the envelope is known)
     Resource(Option<Arc<ResourceType>>),
     /// a value or `null`
-    Nullable(Box<Type>),
+    Nullable(Box<Self>),
 }
 
 impl Type {

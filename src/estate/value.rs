@@ -28,9 +28,9 @@ pub enum Value {
     /// a span of time
     Duration(SignedDuration),
     /// a list; an unknown element stands for one or more that could not be read
-    List(Arc<[Value]>),
+    List(Arc<[Self]>),
     /// text keys to values
-    Map(Arc<BTreeMap<Arc<str>, Value>>),
+    Map(Arc<BTreeMap<Arc<str>, Self>>),
     /// a structure: values in the order of its type's fields
     Record(Arc<Record>),
     /// a resource of the estate, by its position

@@ -1,6 +1,8 @@
 //! From the parser's tree to checked nodes: every name, field, function and operand type is known
 //! before anything is judged, and all mistakes of an expression are found in one go.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,23 +19,23 @@ use crate::estate::{Type, Value};
 pub(crate) enum Node {
     Const(Value),
     Slot(usize),
-    Field(Box<Node>, usize),
-    Envelope(Box<Node>, Envelope),
-    Property(Box<Node>, usize),
-    And(Box<Node>, Box<Node>),
-    Or(Box<Node>, Box<Node>),
-    Not(Box<Node>),
-    Negate(Box<Node>),
-    If(Box<Node>, Box<Node>, Box<Node>),
-    Binary(Binary, Box<Node>, Box<Node>),
-    In(Box<Node>, Box<Node>),
-    Index(Box<Node>, Box<Node>),
-    HasKey(Box<Node>, Arc<str>),
-    NotNull(Box<Node>),
-    List(Vec<Node>),
-    Call(&'static Function, Vec<Node>),
-    Matches(Box<Node>, regex::Regex),
-    Loop(Macro, Box<Node>, Box<Node>),
+    Field(Box<Self>, usize),
+    Envelope(Box<Self>, Envelope),
+    Property(Box<Self>, usize),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>),
+    Negate(Box<Self>),
+    If(Box<Self>, Box<Self>, Box<Self>),
+    Binary(Binary, Box<Self>, Box<Self>),
+    In(Box<Self>, Box<Self>),
+    Index(Box<Self>, Box<Self>),
+    HasKey(Box<Self>, Arc<str>),
+    NotNull(Box<Self>),
+    List(Vec<Self>),
+    Call(&'static Function, Vec<Self>),
+    Matches(Box<Self>, regex::Regex),
+    Loop(Macro, Box<Self>, Box<Self>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,8 @@
 //! would be an error instead of false, and it cannot say which gap made a verdict unknown. Ours works
 //! on checked, index-resolved nodes; on known values it is compared with the crate's in the tests.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 mod check;
 mod eval;
 mod function;

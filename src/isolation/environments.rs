@@ -1,6 +1,8 @@
 //! Which environment a resource belongs to: by account, VPC, tag or name, as the configuration says;
 //! otherwise by what it is part of.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -205,20 +207,24 @@ pub(super) fn assign(estate: &mut Estate, environments: &Environments) {
     }
 }
 
-/// Type, path and key of a whole → positions.
+/// Key → positions of the wholes that have it.
+type Positions = HashMap<Arc<str>, Vec<usize>>;
+
+/// Type and path of a whole → its keys.
 struct Index {
-    keys: HashMap<(&'static str, &'static str), HashMap<Arc<str>, Vec<usize>>>,
+    keys: HashMap<(&'static str, &'static str), Positions>,
+    /// Type of the part → path to the key, type of the whole, path on it.
     parts: HashMap<&'static str, Vec<(&'static str, &'static str, &'static str)>>,
 }
 
 impl Index {
     fn new(estate: &Estate) -> Self {
-        let mut keys: HashMap<_, HashMap<Arc<str>, Vec<usize>>> = HashMap::new();
+        let mut keys: HashMap<_, Positions> = HashMap::new();
         let mut parts: HashMap<_, Vec<_>> = HashMap::new();
         for (part, path, whole, key) in PART_OF {
             parts.entry(*part).or_default().push((*path, *whole, *key));
             keys.entry((*whole, *key)).or_insert_with(|| {
-                let mut index: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
+                let mut index = Positions::new();
                 for at in estate.of_type(whole) {
                     for value in estate.resources[at].values_at(key) {
                         if let Value::String(text) = value {

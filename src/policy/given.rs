@@ -1,5 +1,7 @@
 //! What an inline test gives: a resource, what is linked to it, parameters, and the unknown.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ const ACCOUNT: &str = "111111111111";
 const REGION: &str = "eu-central-1";
 
 /// Reads `given:`.
-pub fn world(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &[Bound], context: &Context<'_>) -> Option<TestWorld> {
+pub(super) fn world(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &[Bound], context: &Context<'_>) -> Option<TestWorld> {
     let Kind::Map(entries) = &node.kind else {
         reader.wrong(Code::BadValue, "`given` is a map of properties", node.span.clone(), "not a map");
         return None;

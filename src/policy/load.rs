@@ -1,5 +1,7 @@
 //! From a file to a policy: everything that is wrong with it is found here, before anything is judged.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -43,7 +45,7 @@ pub fn names(resource: &Type, parameters: &Parameters) -> Names {
 }
 
 /// Reads one policy. What is wrong goes to `diagnostics`.
-pub fn policy(source: &Arc<SourceFile>, node: &Node, context: &Context<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Policy> {
+pub(super) fn policy(source: &Arc<SourceFile>, node: &Node, context: &Context<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Policy> {
     let before = diagnostics.len();
     let mut reader = Reader { source: Arc::clone(source), diagnostics };
     let mut table = reader.table(node, "a policy")?;

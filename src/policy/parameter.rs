@@ -1,5 +1,7 @@
 //! Parameters: what organisations decide differently, with a type, a default and values per environment.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -89,7 +91,7 @@ pub struct Parameters {
 }
 
 /// Reads `parameters.yaml`: a list of declarations.
-pub fn declarations(reader: &mut Reader<'_>, node: &Node, into: &mut Vec<Parameter>) {
+pub(super) fn declarations(reader: &mut Reader<'_>, node: &Node, into: &mut Vec<Parameter>) {
     for item in reader.list(node, "parameters").unwrap_or_default() {
         let Some(mut table) = reader.table(item, "a parameter") else {
             continue;
@@ -112,7 +114,7 @@ pub fn declarations(reader: &mut Reader<'_>, node: &Node, into: &mut Vec<Paramet
 }
 
 /// Reads a value of a parameter.
-pub fn value(reader: &mut Reader<'_>, node: &Node, ty: ParameterType, may_be_empty: bool, what: &str) -> Option<Value> {
+pub(super) fn value(reader: &mut Reader<'_>, node: &Node, ty: ParameterType, may_be_empty: bool, what: &str) -> Option<Value> {
     match ty {
         ParameterType::Bool => reader.bool(node, what).map(Value::Bool),
         ParameterType::Int => match &node.kind {

@@ -302,7 +302,9 @@ fn gaps(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     if gaps.is_empty() {
         return Ok(());
     }
-    let mut lines: BTreeMap<(String, Reason, String, String), (BTreeSet<String>, u64, u64)> = BTreeMap::new();
+    // Call, reason, code and account → regions, gaps and verdicts.
+    type Line = (BTreeSet<String>, u64, u64);
+    let mut lines: BTreeMap<(String, Reason, String, String), Line> = BTreeMap::new();
     for (gap, verdicts) in &gaps {
         let call =
             if gap.operation == "-" { gap.subject.clone().unwrap_or_default() } else { format!("{}:{}", gap.service, gap.operation) };

@@ -8,7 +8,7 @@ use crate::estate::{Fetched, Required};
 
 /// A peering connection between two VPCs; each side lists it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct VPCPeeringConnection {
+pub(super) struct VPCPeeringConnection {
     /// Id of the connection.
     pub vpc_peering_connection_id: Required<String>,
     /// State: traffic flows only when `active`; `pending-acceptance`, `deleted`, `rejected`, `expired`, `failed`.
@@ -39,7 +39,7 @@ pub struct VPCPeeringConnection {
 
 /// Something attached to a transit gateway; the owners of both list it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct TransitGatewayAttachment {
+pub(super) struct TransitGatewayAttachment {
     /// Id of the attachment.
     pub transit_gateway_attachment_id: Required<String>,
     /// Transit gateway.

@@ -8,7 +8,7 @@ use crate::estate::{Fetched, Required};
 
 /// A machine image (AMI) that the account owns; its AWS name is the resource's name.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Image {
+pub(super) struct Image {
     /// Id of the image.
     pub image_id: Required<String>,
     /// State: `available`, `disabled` (kept, but not launchable), `pending`, `failed`.
@@ -45,7 +45,7 @@ pub struct Image {
 
 /// One disk of an image.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct BlockDeviceMapping {
+pub(super) struct BlockDeviceMapping {
     /// Name of the device: `/dev/sda1`.
     pub device_name: Option<String>,
     /// EBS volume to be made; absent for an instance store.
@@ -54,7 +54,7 @@ pub struct BlockDeviceMapping {
 
 /// The EBS volume that an image asks for.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct EbsBlockDevice {
+pub(super) struct EbsBlockDevice {
     /// Snapshot that holds the data; absent for an empty volume.
     pub snapshot_id: Option<String>,
     /// Whether the volume is encrypted.

@@ -8,7 +8,7 @@ use crate::estate::Required;
 
 /// A virtual machine; terminated ones are gone and not listed.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Instance {
+pub(super) struct Instance {
     /// Id of the instance.
     pub instance_id: Required<String>,
     /// State: `pending`, `running`, `stopping`, `stopped`, `shutting-down`.

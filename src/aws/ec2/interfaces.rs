@@ -7,7 +7,7 @@ use crate::estate::Required;
 
 /// A network interface: everything that lies in a VPC has one, whatever service it belongs to.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct NetworkInterface {
+pub(super) struct NetworkInterface {
     /// Id of the network interface.
     pub network_interface_id: Required<String>,
     /// VPC it lies in.

@@ -266,7 +266,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Amazon EC2.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "ec2",
     scope: Scope::Regional,
     types: TYPES,

@@ -8,7 +8,8 @@ use crate::estate::Required;
 
 /// A virtual private cloud: a network of its own, or one that another account shares.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct VPC {
+#[allow(clippy::upper_case_acronyms, reason = "the name of the type in AWS")]
+pub(super) struct VPC {
     /// Id of the VPC.
     pub vpc_id: Required<String>,
     /// State: `pending` or `available`.
@@ -31,7 +32,7 @@ pub struct VPC {
 
 /// A subnet: a range of addresses of a VPC in one Availability Zone.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Subnet {
+pub(super) struct Subnet {
     /// Id of the subnet.
     pub subnet_id: Required<String>,
     /// VPC it belongs to.
@@ -60,7 +61,7 @@ pub struct Subnet {
 
 /// A route table of a VPC.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct RouteTable {
+pub(super) struct RouteTable {
     /// Id of the route table.
     pub route_table_id: Required<String>,
     /// VPC it belongs to.
@@ -77,7 +78,7 @@ pub struct RouteTable {
 
 /// What a route table holds for.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct RouteTableAssociation {
+pub(super) struct RouteTableAssociation {
     /// Subnet; absent on the main association and on those of gateways.
     pub subnet_id: Option<String>,
     /// Internet gateway or virtual private gateway.
@@ -90,7 +91,7 @@ pub struct RouteTableAssociation {
 
 /// Where packets for a range of addresses go: exactly one destination and one target are there.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Route {
+pub(super) struct Route {
     /// Destination: IPv4 range.
     pub destination_cidr_block: Option<String>,
     /// Destination: IPv6 range.
@@ -127,7 +128,7 @@ pub struct Route {
 
 /// A flow log: a record of the traffic of a VPC, a subnet, a network interface or a transit gateway.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct FlowLog {
+pub(super) struct FlowLog {
     /// Id of the flow log.
     pub flow_log_id: Required<String>,
     /// What it records: id of a VPC, a subnet, a network interface, a transit gateway or an attachment.

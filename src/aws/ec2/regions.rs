@@ -7,7 +7,7 @@ use crate::estate::Required;
 
 /// A region of AWS, as the account may use it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Region {
+pub(super) struct Region {
     /// Name: `eu-central-1`.
     pub region_name: Required<String>,
     /// Whether the account can use it: `opt-in-not-required`, `opted-in`, `not-opted-in`.

@@ -7,7 +7,7 @@ use crate::estate::Required;
 
 /// A security group: what may connect to its members, and what they may connect to.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct SecurityGroup {
+pub(super) struct SecurityGroup {
     /// Id of the group.
     pub group_id: Required<String>,
     /// Name of the group; every VPC has one called `default`.
@@ -26,7 +26,7 @@ pub struct SecurityGroup {
 
 /// Who is admitted on a range of ports: every address range, prefix list and group that is named.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct IpPermission {
+pub(super) struct IpPermission {
     /// Protocol: `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all of them on all ports.
     pub ip_protocol: Required<String>,
     /// First port, or ICMP type with -1 for all; absent where the protocol admits all ports.
@@ -45,7 +45,7 @@ pub struct IpPermission {
 
 /// A security group that a rule refers to.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct UserIdGroupPair {
+pub(super) struct UserIdGroupPair {
     /// Id of the group.
     pub group_id: Required<String>,
     /// Account that owns the group; absent when the group is gone.

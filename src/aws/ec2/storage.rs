@@ -8,7 +8,7 @@ use crate::estate::{Fetched, Required};
 
 /// An EBS volume.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Volume {
+pub(super) struct Volume {
     /// Id of the volume.
     pub volume_id: Required<String>,
     /// State: `creating`, `available` (attached to nothing), `in-use`, `deleting`, `error`.
@@ -39,7 +39,7 @@ pub struct Volume {
 
 /// One attachment of a volume.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct VolumeAttachment {
+pub(super) struct VolumeAttachment {
     /// Instance it is attached to; absent when it is attached to something else.
     pub instance_id: Option<String>,
     /// ARN of what it is attached to, where that is not an instance: an ECS task on Fargate.
@@ -54,7 +54,7 @@ pub struct VolumeAttachment {
 
 /// A snapshot of an EBS volume that the account owns.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Snapshot {
+pub(super) struct Snapshot {
     /// Id of the snapshot.
     pub snapshot_id: Required<String>,
     /// Volume it was taken of; a copy of a snapshot carries an id that no volume has, `vol-ffffffff`.
@@ -89,7 +89,7 @@ pub struct Snapshot {
 
 /// Whether new EBS volumes and copies of snapshots are encrypted by themselves: one per account and region.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct EBSEncryptionByDefault {
+pub(super) struct EBSEncryptionByDefault {
     /// Whether they are.
     pub ebs_encryption_by_default: Required<bool>,
     /// KMS key used for it: `alias/aws/ebs` or an ARN.

@@ -9,7 +9,7 @@ use crate::estate::{Cardinality, Link, Required, Within};
 
 /// A user of the account itself; people who come through IAM Identity Center are not among them.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct User {
+pub(super) struct User {
     /// Name.
     pub user_name: Required<String>,
     /// Identifier that AWS chose; never reused.
@@ -32,7 +32,7 @@ pub struct User {
 
 /// A role.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Role {
+pub(super) struct Role {
     /// Name.
     pub role_name: Required<String>,
     /// Identifier that AWS chose; never reused.
@@ -61,7 +61,7 @@ pub struct Role {
 
 /// A group of users; groups have no tags.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Group {
+pub(super) struct Group {
     /// Name.
     pub group_name: Required<String>,
     /// Identifier that AWS chose; never reused.
@@ -80,7 +80,7 @@ pub struct Group {
 
 /// A managed policy that the account made itself; those of AWS are not listed.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ManagedPolicy {
+pub(super) struct ManagedPolicy {
     /// Name.
     pub policy_name: Required<String>,
     /// Identifier that AWS chose; never reused.
@@ -105,7 +105,7 @@ pub struct ManagedPolicy {
 
 /// A policy written into a user, role or group.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct InlinePolicy {
+pub(super) struct InlinePolicy {
     /// Name.
     pub policy_name: Required<String>,
     /// What it says.
@@ -161,7 +161,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// AWS IAM.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "iam",
     scope: Scope::Global,
     types: TYPES,

@@ -11,7 +11,7 @@ use crate::estate::{Cardinality, Fetched, Link, Required, Within};
 
 /// A general purpose bucket of S3.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Bucket {
+pub(super) struct Bucket {
     /// Region the bucket lies in.
     pub location: Required<String>,
     /// When it was created; S3 moves the date when some settings of the bucket change.
@@ -38,7 +38,7 @@ pub struct Bucket {
 
 /// How a bucket encrypts new objects.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ServerSideEncryption {
+pub(super) struct ServerSideEncryption {
     /// Algorithm: `AES256` (keys of S3), `aws:kms` or `aws:kms:dsse`.
     pub sse_algorithm: Required<String>,
     /// KMS key as the bucket names it: an ARN, an id or an alias; absent for keys of S3 and for `aws/s3`.
@@ -51,7 +51,7 @@ pub struct ServerSideEncryption {
 
 /// What a bucket blocks of public access.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct PublicAccessBlock {
+pub(super) struct PublicAccessBlock {
     /// Whether new public ACLs are refused.
     pub block_public_acls: Required<bool>,
     /// Whether public ACLs that exist have no effect.
@@ -64,7 +64,7 @@ pub struct PublicAccessBlock {
 
 /// One rule that copies objects to another bucket.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ReplicationRule {
+pub(super) struct ReplicationRule {
     /// Id of the rule.
     pub id: Option<String>,
     /// `Enabled` or `Disabled`.
@@ -89,7 +89,7 @@ pub struct ReplicationRule {
 
 /// One rule of what happens to objects with age.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct LifecycleRule {
+pub(super) struct LifecycleRule {
     /// Id of the rule.
     pub id: Option<String>,
     /// `Enabled` or `Disabled`.
@@ -122,7 +122,7 @@ pub struct LifecycleRule {
 
 /// A move to another storage class.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Transition {
+pub(super) struct Transition {
     /// Days after the object was stored.
     pub days: Option<i64>,
     /// Date of the move.
@@ -133,7 +133,7 @@ pub struct Transition {
 
 /// A move of versions that are no longer current to another storage class.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct NoncurrentVersionTransition {
+pub(super) struct NoncurrentVersionTransition {
     /// Days after the version ceased to be current.
     pub noncurrent_days: Option<i64>,
     /// How many versions are left where they are.
@@ -144,7 +144,7 @@ pub struct NoncurrentVersionTransition {
 
 /// Object Lock of a bucket, and how long new objects are locked by default.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ObjectLock {
+pub(super) struct ObjectLock {
     /// `Enabled`.
     pub object_lock_enabled: Required<String>,
     /// Default mode: `COMPLIANCE` (nobody can delete) or `GOVERNANCE` (with a permission); absent without a default.
@@ -204,7 +204,7 @@ const LINKS: &[Link] = &[
 ];
 
 /// Amazon S3.
-pub static SERVICE: Service = Service {
+pub(super) static SERVICE: Service = Service {
     name: "s3",
     scope: Scope::Global,
     types: TYPES,
