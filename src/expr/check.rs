@@ -330,7 +330,8 @@ fn reworded(source: &str, at: usize, message: &str) -> Mistake {
         }
         None => ("the expression ends too early".to_owned(), Some("something is missing at the end: an operand, or a closing bracket")),
     };
-    let end = at + next.map_or(0, char::len_utf8);
+    let word: usize = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
+    let end = at + word.max(next.map_or(0, char::len_utf8));
     Mistake {
         code: Code::ExpressionSyntax,
         title,

@@ -13,6 +13,7 @@ from moto.efs.responses import EFSResponse
 from moto.iam.access_control import IAMRequestBase
 from moto.rds import models as rds
 from moto.server import main
+from parent import end_with_parent
 
 
 def there(owner, name):
@@ -126,4 +127,5 @@ if hasattr(EFSResponse, "describe_replication_configurations"):
     sys.exit(f"tests/moto/launch.py: moto {moto.__version__} describes replication configurations itself; remove the patch")
 EFSResponse.describe_replication_configurations = lambda _self: ('{"Replications": []}', {"Content-Type": "application/json"})
 
+end_with_parent()
 main(sys.argv[1:])
