@@ -45,6 +45,7 @@ pub(super) struct RegionGuardrail {
     pub narrowed: bool,
 }
 
+#[cfg(feature = "organizations")]
 /// The region guardrails in a policy: `Deny` with `StringNotEquals` on `aws:RequestedRegion`.
 fn guardrails(id: &str, name: &str, document: &PolicyDocument) -> Vec<RegionGuardrail> {
     let denies = document.statements.iter().filter(|s| s.effect == "Deny" && (s.resources.iter().any(|r| r == "*")));

@@ -27,6 +27,34 @@ pub(super) struct CheckArgs {
     /// Fail on deviations of this severity or above: critical, high, medium, low
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     fail_on: Severity,
+    /// Print how long each step took, and the most memory that was used
+    #[arg(long)]
+    times: bool,
+}
+
+/// How long each step took.
+struct Times {
+    wanted: bool,
+    last: std::time::Instant,
+}
+
+impl Times {
+    fn step(&mut self, what: &str, terminal: &Terminal) {
+        let now = std::time::Instant::now();
+        if self.wanted {
+            terminal.say(&format!("{what:<10} {:>8.3} s", (now - self.last).as_secs_f64()));
+        }
+        self.last = now;
+    }
+
+    fn memory(&self, terminal: &Terminal) {
+        // Only Linux tells; elsewhere nothing is said.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map(str::trim);
+        if let (true, Some(peak)) = (self.wanted, peak) {
+            terminal.say(&format!("memory     {peak} at most"));
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -66,13 +94,17 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
             super::Failure::usage("only one format can go to standard output").hint("write the others to files: --format json=report.json")
         );
     }
+    #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "only the demo brings its own configuration"))]
     let mut sources = args.common.sources();
     #[cfg(feature = "aws")]
     if args.source.demo && sources.config.is_none() {
         sources.built_in = Some(source::DEMO_CONFIG);
     }
+    let mut times = Times { wanted: args.times, last: std::time::Instant::now() };
     let setup = Setup::load(&sources, terminal)?;
+    times.step("policies", terminal);
     let estate = source::estate(&args.source, &args.when, &setup, terminal)?;
+    times.step("estate", terminal);
     let bundle = &setup.bundle;
     let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate);
     let as_of = estate.run.as_of;
@@ -80,6 +112,7 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     for note in &applied.notes {
         terminal.say(&note.render(terminal.color));
     }
+    times.step("judging", terminal);
     let report = Report {
         organisation: setup.config.organisation.as_deref(),
         population: population(&estate, &judgement),
@@ -102,5 +135,7 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
             }
         }
     }
+    times.step("report", terminal);
+    times.memory(terminal);
     Ok(report.exit_code())
 }

@@ -130,6 +130,7 @@ struct Terminal {
     /// Colour on standard error.
     color: bool,
     /// Standard error is a terminal.
+    #[cfg(feature = "aws")]
     interactive: bool,
     /// How to print on standard output.
     style: Style,
@@ -140,7 +141,12 @@ impl Terminal {
         let color = |terminal: bool| terminal && !set("NO_COLOR") && !is("TERM", "dumb");
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let width = comfy_table::Table::new().width().filter(|_| out).or_else(columns).unwrap_or(100);
-        Self { color: color(err), interactive: err && !is("TERM", "dumb"), style: Style { width: width.clamp(60, 200), color: color(out) } }
+        Self {
+            color: color(err),
+            #[cfg(feature = "aws")]
+            interactive: err && !is("TERM", "dumb"),
+            style: Style { width: width.clamp(60, 200), color: color(out) },
+        }
     }
 
     /// Writes a line to standard error.
@@ -167,6 +173,7 @@ fn columns() -> Option<u16> {
     variable("COLUMNS")?.parse().ok()
 }
 
+#[cfg(feature = "aws")]
 /// The moment the program began; the only reading of the clock that a verdict may depend on.
 #[allow(clippy::disallowed_methods, reason = "read once, here, and passed on")]
 fn now() -> jiff::Timestamp {
@@ -184,6 +191,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
+    #[cfg(feature = "aws")]
     logging();
     match run(cli.command, &terminal) {
         Ok(code) => ExitCode::from(code),
@@ -198,6 +206,7 @@ pub fn main() -> ExitCode {
     }
 }
 
+#[cfg(feature = "aws")]
 /// `KEUR_LOG=debug` shows what the SDK does; it never shows credentials.
 fn logging() {
     let Some(filter) = variable("KEUR_LOG") else { return };

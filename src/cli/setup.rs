@@ -30,6 +30,7 @@ pub(super) struct Setup {
     pub(super) framework: Framework,
     pub(super) exceptions: Vec<Exception>,
     pub(super) attestations: Vec<Attestation>,
+    #[cfg_attr(not(feature = "aws"), allow(dead_code, reason = "only those who ask AWS need it"))]
     pub(super) allowed: Vec<String>,
 }
 

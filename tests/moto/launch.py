@@ -4,11 +4,13 @@ Only answers are mended that would otherwise say something of a healthy estate t
 reason. What moto cannot answer at all stays unanswered, so that the tests see gaps as well.
 """
 
+import datetime
 import hashlib
 import sys
 
 import moto
 from moto.dynamodb.models.table import Table
+from moto.ec2.models.elastic_block_store import Volume
 from moto.efs.responses import EFSResponse
 from moto.iam.access_control import IAMRequestBase
 from moto.rds import models as rds
@@ -49,12 +51,26 @@ def after(then):
     return make
 
 
+# What is made now has been there for a month: of anything younger no policy asks for a backup of yesterday.
+def a_month_old(*names):
+    def then(thing):
+        for name in names:
+            setattr(thing, name, getattr(thing, name) - datetime.timedelta(days=30))
+
+    return after(then)
+
+
+replace(Volume, "__init__", a_month_old("create_time"))
+replace(Table, "__init__", a_month_old("created_at"))
+replace(rds.DBCluster, "__init__", a_month_old("created", "cluster_create_time"))
+
+
 # moto gives every instance the same DbiResourceId, which would join every snapshot to every database.
 resource_id = property(lambda db: derived("db-", db.account_id, db.region, db.db_instance_identifier), lambda _db, _value: None)
-there(rds.DBInstance, "__init__")
-if "db-M5ENSHXFPU6XHZ4G4ZEI5QIO2U" not in rds.DBInstance.__init__.__code__.co_consts:
+if "db-M5ENSHXFPU6XHZ4G4ZEI5QIO2U" not in there(rds.DBInstance, "__init__").__code__.co_consts:
     sys.exit(f"tests/moto/launch.py: moto {moto.__version__} makes DbiResourceId in another way; mend the patch")
 rds.DBInstance.dbi_resource_id = resource_id
+replace(rds.DBInstance, "__init__", a_month_old("created", "instance_create_time"))
 
 
 # moto leaves out the DbClusterResourceId of cluster snapshots, which joins them to their cluster.
@@ -65,15 +81,23 @@ def joined(snapshot):
 replace(rds.DBClusterSnapshot, "__init__", after(joined))
 
 
-# Without backups AWS has no time to restore to, and takes no snapshot; of members of a cluster it takes none either.
+# Without backups AWS has no time to restore to, and takes no snapshot; of members of a cluster it takes none either. moto's
+# clock cannot be turned back: a tag says until when a database can be restored, as if its backups had failed since.
 def restorable(was):
-    return property(lambda db: was.fget(db) if db.backup_retention_period else None)
+    def time(db):
+        until = [tag["Value"] for tag in db.tags or [] if tag["Key"] == "moto:restorable-until"]
+        if until:
+            return datetime.datetime.fromisoformat(until[0]).replace(tzinfo=None)
+        return was.fget(db) if db.backup_retention_period else None
+
+    return property(time)
 
 
 def snapshot_taken(was):
     return lambda db: was(db) if db.backup_retention_period and not db.db_cluster_identifier else None
 
 
+replace(rds.DBCluster, "latest_restorable_time", restorable)
 replace(rds.DBInstance, "latest_restorable_time", restorable)
 replace(rds.DBInstance, "save_automated_backup", snapshot_taken)
 

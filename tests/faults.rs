@@ -1,0 +1,198 @@
+//! Every call that a run makes, answered wrongly in every way: no verdict may become a pass.
+//!
+//! The demo's recording is played back with all answers of one operation replaced. Whatever passes then
+//! must have passed before, and what was lost must show as a gap.
+#![cfg(feature = "all-services")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keur::aws::{self, Outcome, SERVICES, Silent, SourceTape, Tape};
+use keur::estate::{Estate, Registry, ResponseId};
+use keur::evaluate::{Subject, Verdict, evaluate};
+use keur::isolation::{self, Environments};
+use keur::policy::{Bundle, Files, Parameters, shipped_files};
+use sha2::{Digest as _, Sha256};
+
+/// Ways in which an answer can be wrong.
+const FAULTS: &[&str] = &["denied", "throttled", "broken off", "half", "garbage", "nothing", "empty document", "timed out", "unreachable"];
+
+fn demo() -> Tape {
+    let bytes = std::fs::read("demo/tape.tar.zst").expect("the demo's recording");
+    Tape::from_archive(Path::new("demo/tape.tar.zst"), &bytes).expect("a whole recording")
+}
+
+struct Judge {
+    registry: Arc<Registry>,
+    bundle: Bundle,
+}
+
+type Place = (String, String, String);
+
+impl Judge {
+    fn new() -> Self {
+        let registry = aws::registry();
+        let mut diagnostics = Vec::new();
+        let files = Files::parse(&shipped_files(), &mut diagnostics);
+        let parameters = Parameters::new(files.parameters.clone(), BTreeMap::new());
+        let bundle = Bundle::check(&files, parameters, &registry, &aws::links(isolation::LINKS), &mut diagnostics);
+        assert!(diagnostics.is_empty(), "{}", diagnostics.iter().map(|d| d.render(false)).collect::<String>());
+        Self { registry: Arc::new(registry), bundle }
+    }
+
+    fn estate(&self, tape: &Tape) -> Estate {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let replay = aws::replay(SourceTape(tape), SERVICES, None, &self.registry, &Silent);
+        let mut estate = runtime.block_on(replay).expect("a replay always begins");
+        isolation::assign(&mut estate, &Environments::ByTag);
+        estate
+    }
+
+    /// Policy, type and ARN of every verdict.
+    fn verdicts(&self, estate: &Estate) -> BTreeMap<Place, Verdict> {
+        let judgement = evaluate(&self.bundle.policies, &self.bundle.parameters, estate);
+        let place = |policy: u32, subject: &Subject| {
+            let policy = self.bundle.policies[policy as usize].id.clone();
+            match subject {
+                Subject::Resource(at) => {
+                    let r = &estate.resources[*at as usize];
+                    (policy, r.kind.name.clone(), r.arn.to_string())
+                }
+                Subject::Unseen { kind, account, region } => (policy, kind.to_string(), format!("unseen {account} {region}")),
+            }
+        };
+        judgement.findings.iter().map(|f| (place(f.policy, &f.subject), f.verdict)).collect()
+    }
+}
+
+fn with_body(tape: &mut Tape, at: usize, status: u16, content: Vec<u8>) {
+    let id = ResponseId(Sha256::digest(&content).into());
+    tape.bodies.insert(id, content.into());
+    if let Outcome::Response { status: old, body, .. } = &mut tape.exchanges[at].outcome {
+        *old = status;
+        *body = id;
+    }
+}
+
+/// An error in the way of the service: XML, or JSON where the request has a target or the answer is JSON.
+fn error_body(tape: &Tape, at: usize, code: &str) -> Vec<u8> {
+    let exchange = &tape.exchanges[at];
+    let json = exchange.request.target.is_some() || matches!(exchange.service.as_str(), "efs" | "backup");
+    let text = match (json, exchange.service.as_str()) {
+        (true, _) => format!(r#"{{"__type":"{code}","message":"no"}}"#),
+        (false, "ec2") => format!("<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>x</RequestID></Response>"),
+        (false, "s3") => format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
+        (false, _) => format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"),
+    };
+    text.into_bytes()
+}
+
+fn damage(tape: &mut Tape, at: usize, fault: &str) {
+    let body = match &tape.exchanges[at].outcome {
+        Outcome::Response { body, .. } => tape.bodies[body].to_vec(),
+        Outcome::TimedOut | Outcome::Unreachable => Vec::new(),
+    };
+    match fault {
+        "denied" => with_body(tape, at, 403, error_body(tape, at, "AccessDenied")),
+        "throttled" => with_body(tape, at, 400, error_body(tape, at, "ThrottlingException")),
+        "broken off" => with_body(tape, at, 200, body[..body.len().saturating_sub(3)].to_vec()),
+        "half" => with_body(tape, at, 200, body[..body.len() / 2].to_vec()),
+        "garbage" => with_body(tape, at, 200, b"<html><body>Please log in to the hotel's network</body></html>".to_vec()),
+        "nothing" => with_body(tape, at, 200, Vec::new()),
+        "empty document" => {
+            let text = if body.trim_ascii_start().first() == Some(&b'<') { &b"<Answer/>"[..] } else { &b"{}"[..] };
+            with_body(tape, at, 200, text.to_vec());
+        }
+        "timed out" => tape.exchanges[at].outcome = Outcome::TimedOut,
+        _ => tape.exchanges[at].outcome = Outcome::Unreachable,
+    }
+}
+
+#[test]
+fn no_wrong_answer_makes_a_verdict_a_pass() {
+    let tape = demo();
+    let judge = Judge::new();
+    let before = judge.verdicts(&judge.estate(&tape));
+    let passes = before.values().filter(|v| **v == Verdict::Pass).count();
+    assert!(passes > 100, "the recording must have something to lose, it has {passes} passes");
+
+    let operations: BTreeSet<(String, String)> =
+        tape.exchanges.iter().map(|e| (e.service.clone(), e.operation.clone())).collect();
+    assert!(operations.len() > 40, "{operations:?}");
+    let cases: Vec<(&(String, String), &str)> = operations.iter().flat_map(|op| FAULTS.iter().map(move |fault| (op, *fault))).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut wrong = Vec::new();
+        while let Some((operation, fault)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            wrong.extend(case(&judge, &tape, &before, operation, fault));
+        }
+        wrong
+    };
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+fn case(judge: &Judge, tape: &Tape, before: &BTreeMap<Place, Verdict>, operation: &(String, String), fault: &str) -> Option<String> {
+    let mut damaged = tape.clone();
+    let hit: Vec<usize> = (0..tape.exchanges.len())
+        .filter(|at| (&tape.exchanges[*at].service, &tape.exchanges[*at].operation) == (&operation.0, &operation.1))
+        .collect();
+    for at in hit {
+        damage(&mut damaged, at, fault);
+    }
+    let estate = judge.estate(&damaged);
+    let after = judge.verdicts(&estate);
+    let new: Vec<&Place> =
+        after.iter().filter(|(place, verdict)| **verdict == Verdict::Pass && before.get(*place) != Some(&Verdict::Pass)).map(|(p, _)| p).collect();
+    if !new.is_empty() {
+        return Some(format!("{}:{} {fault}: became a pass: {new:?}", operation.0, operation.1));
+    }
+    if estate.gaps().is_empty() {
+        return Some(format!("{}:{} {fault}: left no gap", operation.0, operation.1));
+    }
+    // What vanished must be accounted for by an unknown of the same policy.
+    let lost: BTreeSet<&str> = before.keys().filter(|place| !after.contains_key(*place)).map(|(policy, _, _)| policy.as_str()).collect();
+    let open: BTreeSet<&str> = after.iter().filter(|(_, v)| **v == Verdict::Unknown).map(|((policy, _, _), _)| policy.as_str()).collect();
+    let silent: Vec<&&str> = lost.difference(&open).collect();
+    (!silent.is_empty()).then(|| format!("{}:{} {fault}: verdicts vanished without an unknown: {silent:?}", operation.0, operation.1))
+}
+
+#[test]
+fn a_replay_asks_only_reads() {
+    let tape = demo();
+    for exchange in &tape.exchanges {
+        let service = SERVICES.iter().find(|s| s.name == exchange.service).expect("a known service");
+        let declared = service.operations.iter().any(|op| op.name == exchange.operation);
+        assert!(declared, "{}:{} is not declared", exchange.service, exchange.operation);
+        let reads = ["Describe", "List", "Get"].iter().any(|verb| exchange.operation.starts_with(verb));
+        assert!(reads, "{}:{} is not a read", exchange.service, exchange.operation);
+        // What was sent says the same as what was declared.
+        let asked = &exchange.request;
+        let said = match (&asked.target, asked.body.strip_prefix("Action=")) {
+            (Some(target), _) => target.rsplit('.').next().map(str::to_owned),
+            (None, Some(rest)) => rest.split('&').next().map(str::to_owned),
+            (None, None) => None,
+        };
+        match said {
+            Some(said) => assert_eq!(said, exchange.operation),
+            None => assert_eq!(asked.method, "GET", "{}:{}", exchange.service, exchange.operation),
+        }
+    }
+}
+
+#[test]
+fn the_recording_holds_no_secrets() {
+    let tape = demo();
+    for exchange in &tape.exchanges {
+        let text = serde_json::to_string(exchange).expect("plain data").to_lowercase();
+        for word in ["authorization", "x-amz-security-token", "aws4-hmac", "credential="] {
+            assert!(!text.contains(word), "{word} in {}", exchange.operation);
+        }
+        assert_ne!(exchange.service, "sts");
+    }
+}
