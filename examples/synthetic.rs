@@ -124,7 +124,12 @@ fn resource(n: usize, counts: &mut [usize; TYPES]) -> (&'static str, String, Str
                 )
                 .expect("writing to a string cannot fail");
             }
-            ("sg", format!(r#""group_id":"sg-{number}","group_name":"web","vpc_id":"vpc-{group}","ip_permissions":[{rules}],"ip_permissions_egress":[]"#))
+            (
+                "sg",
+                format!(
+                    r#""group_id":"sg-{number}","group_name":"web","vpc_id":"vpc-{group}","ip_permissions":[{rules}],"ip_permissions_egress":[]"#
+                ),
+            )
         }
         7 => (
             "bucket",

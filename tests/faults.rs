@@ -52,7 +52,7 @@ impl Judge {
 
     /// Policy, type and ARN of every verdict.
     fn verdicts(&self, estate: &Estate) -> BTreeMap<Place, Verdict> {
-        let judgement = evaluate(&self.bundle.policies, &self.bundle.parameters, estate);
+        let judgement = evaluate(&self.bundle.policies, &self.bundle.parameters, estate, &self.registry);
         let place = |policy: u32, subject: &Subject| {
             let policy = self.bundle.policies[policy as usize].id.clone();
             match subject {
@@ -82,7 +82,9 @@ fn error_body(tape: &Tape, at: usize, code: &str) -> Vec<u8> {
     let json = exchange.request.target.is_some() || matches!(exchange.service.as_str(), "efs" | "backup");
     let text = match (json, exchange.service.as_str()) {
         (true, _) => format!(r#"{{"__type":"{code}","message":"no"}}"#),
-        (false, "ec2") => format!("<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>x</RequestID></Response>"),
+        (false, "ec2") => {
+            format!("<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>x</RequestID></Response>")
+        }
         (false, "s3") => format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
         (false, _) => format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"),
     };
@@ -118,8 +120,7 @@ fn no_wrong_answer_makes_a_verdict_a_pass() {
     let passes = before.values().filter(|v| **v == Verdict::Pass).count();
     assert!(passes > 100, "the recording must have something to lose, it has {passes} passes");
 
-    let operations: BTreeSet<(String, String)> =
-        tape.exchanges.iter().map(|e| (e.service.clone(), e.operation.clone())).collect();
+    let operations: BTreeSet<(String, String)> = tape.exchanges.iter().map(|e| (e.service.clone(), e.operation.clone())).collect();
     assert!(operations.len() > 40, "{operations:?}");
     let cases: Vec<(&(String, String), &str)> = operations.iter().flat_map(|op| FAULTS.iter().map(move |fault| (op, *fault))).collect();
     let next = AtomicUsize::new(0);
@@ -147,8 +148,11 @@ fn case(judge: &Judge, tape: &Tape, before: &BTreeMap<Place, Verdict>, operation
     }
     let estate = judge.estate(&damaged);
     let after = judge.verdicts(&estate);
-    let new: Vec<&Place> =
-        after.iter().filter(|(place, verdict)| **verdict == Verdict::Pass && before.get(*place) != Some(&Verdict::Pass)).map(|(p, _)| p).collect();
+    let new: Vec<&Place> = after
+        .iter()
+        .filter(|(place, verdict)| **verdict == Verdict::Pass && before.get(*place) != Some(&Verdict::Pass))
+        .map(|(p, _)| p)
+        .collect();
     if !new.is_empty() {
         return Some(format!("{}:{} {fault}: became a pass: {new:?}", operation.0, operation.1));
     }

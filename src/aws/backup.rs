@@ -223,7 +223,7 @@ mod live {
         let properties = BackupVault {
             backup_vault_name: cx.need(OP, "BackupVaultName", vault.backup_vault_name),
             vault_type: cx.need(OP, "VaultType", vault.vault_type.map(|t| t.as_str().to_owned())),
-            encryption_key_arn: vault.encryption_key_arn,
+            encryption_key_arn: vault.encryption_key_arn.and_then(said),
             number_of_recovery_points: Required::Known(vault.number_of_recovery_points),
             locked: cx.need(OP, "Locked", vault.locked),
             min_retention_days: vault.min_retention_days,

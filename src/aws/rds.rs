@@ -45,6 +45,8 @@ pub(super) struct DBInstance {
     pub db_cluster_identifier: Option<String>,
     /// Source of this read replica: an identifier in the same region, else an ARN.
     pub read_replica_source_db_instance_identifier: Option<String>,
+    /// ARN of the source of this read replica.
+    pub read_replica_source_arn: Option<String>,
     /// Read replicas made of this instance: identifiers in the same region, else ARNs.
     pub read_replica_db_instance_identifiers: Vec<String>,
     /// ARNs of automated backups replicated to other regions.
@@ -315,8 +317,8 @@ const LINKS: &[Link] = &[
     ),
     Link::keys(
         "replica_source_of",
-        ("AWS::RDS::DBInstance", "read_replica_source_db_instance_identifier"),
-        &[("AWS::RDS::DBInstance", "db_instance_identifier"), ("AWS::RDS::DBInstance", "arn")],
+        ("AWS::RDS::DBInstance", "read_replica_source_arn"),
+        &[("AWS::RDS::DBInstance", "arn")],
         Within::Run,
         Cardinality::One,
         "The instance that this read replica copies",
@@ -450,6 +452,10 @@ mod live {
             latest_restorable_time: db.latest_restorable_time.and_then(time),
             publicly_accessible: cx.need(op, "PubliclyAccessible", db.publicly_accessible),
             db_cluster_identifier: db.db_cluster_identifier,
+            read_replica_source_arn: db.read_replica_source_db_instance_identifier.as_ref().map(|source| {
+                // A source in the same region is named by its identifier, which other accounts use as well.
+                if source.starts_with("arn:") { source.clone() } else { cx.arn("rds", &format!("db:{source}")) }
+            }),
             read_replica_source_db_instance_identifier: db.read_replica_source_db_instance_identifier,
             read_replica_db_instance_identifiers: db.read_replica_db_instance_identifiers.unwrap_or_default(),
             db_instance_automated_backups_replications: db

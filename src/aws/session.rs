@@ -30,7 +30,7 @@ use super::cx::{Collected, Cx, explain, reason_of};
 use super::pace::Pace;
 use super::tape::{Deck, Place, Player, Record, Tape};
 use super::{Scope, Service};
-use crate::estate::{Account, Estate, GLOBAL, Gap, Identity, Listing, Reason, Registry, Resource, Run};
+use crate::estate::{ALL_REGIONS, Account, Estate, GLOBAL, Gap, Identity, Listing, Reason, Registry, Resource, Run};
 
 /// Requests in flight at once, over everything.
 const EVERYWHERE: usize = 64;
@@ -511,9 +511,6 @@ impl Gathered {
         Estate::new(run, self.resources, listings)
     }
 }
-
-/// Stands for every region that could not even be named.
-const ALL_REGIONS: &str = "*";
 
 async fn gather(
     maker: &Maker,

@@ -106,7 +106,7 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let estate = source::estate(&args.source, &args.when, &setup, terminal)?;
     times.step("estate", terminal);
     let bundle = &setup.bundle;
-    let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate);
+    let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate, &setup.registry);
     let as_of = estate.run.as_of;
     let applied = apply(&setup.exceptions, &bundle.policies, &estate, &mut judgement, as_of);
     for note in &applied.notes {

@@ -72,16 +72,16 @@ impl Setup {
                 Some(path) => files.extend(read_folder(&path, diagnostics)),
             }
         }
-        let files = with_declarations(&files, diagnostics);
+        let (files, own_frameworks) = with_declarations(&files, diagnostics);
         let registry = aws::registry();
         let links = aws::links(isolation::LINKS);
         let (parameters, allowed) = parameters(&files, &config, diagnostics);
         let mut bundle = Bundle::check(&files, parameters, &registry, &links, diagnostics);
         let ids = framework::policy_ids(&bundle);
         let wrong = has_errors(diagnostics);
-        // With a broken policy its id is missing: saying so of the framework as well would not help. Nor
-        // does a framework whose policies are not all in the folders that were named.
-        let known = (!wrong && sources.policies.is_empty()).then_some(&ids);
+        // With a broken policy its id is missing: saying so of the framework as well would not help. And a
+        // framework that comes with the program names policies that a folder of somebody's own need not have.
+        let known = (!wrong && own_frameworks).then_some(&ids);
         let frameworks: Vec<Framework> = files
             .frameworks
             .iter()
@@ -111,17 +111,20 @@ impl Setup {
 
 /// The files parsed; statements, parameters and frameworks that they do not declare come from the
 /// shipped ones, so that a folder with one policy is enough.
-pub(super) fn with_declarations(sources: &[Arc<SourceFile>], diagnostics: &mut Vec<Diagnostic>) -> Files {
+///
+/// Also tells whether the frameworks are among the files.
+fn with_declarations(sources: &[Arc<SourceFile>], diagnostics: &mut Vec<Diagnostic>) -> (Files, bool) {
     let mut files = Files::parse(sources, diagnostics);
     let mut shipped = Files::parse(&shipped_files(), &mut Vec::new());
     let statements: BTreeSet<String> = files.statements.iter().map(|s| s.id.clone()).collect();
     files.statements.extend(shipped.statements.drain(..).filter(|s| !statements.contains(&s.id)));
     let parameters: BTreeSet<String> = files.parameters.iter().map(|p| p.name.clone()).collect();
     files.parameters.extend(shipped.parameters.drain(..).filter(|p| !parameters.contains(&p.name)));
-    if files.frameworks.is_empty() {
+    let own = !files.frameworks.is_empty();
+    if !own {
         files.frameworks = shipped.frameworks;
     }
-    files
+    (files, own)
 }
 
 /// Prints what is wrong; an error ends the command.

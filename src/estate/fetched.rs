@@ -87,6 +87,12 @@ pub struct Gap {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.operation == "-" {
+            return match &self.subject {
+                Some(subject) => write!(f, "{}: {subject}", self.reason),
+                None => write!(f, "{}", self.reason),
+            };
+        }
         write!(f, "{}:{} {}", self.service, self.operation, self.reason)?;
         if let Some(code) = &self.code {
             write!(f, " ({code})")?;

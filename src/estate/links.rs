@@ -97,10 +97,13 @@ impl Link {
 
     /// The types it leads to.
     pub fn targets(&self) -> Vec<&'static str> {
-        match self.source {
+        let mut types: Vec<&str> = match self.source {
             Source::Keys { to, .. } => to.iter().map(|(kind, _)| *kind).collect(),
             Source::Computed { to, .. } => to.to_vec(),
-        }
+        };
+        types.sort_unstable();
+        types.dedup();
+        types
     }
 
     /// The types that must be listed for it, its targets among them.

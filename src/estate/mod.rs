@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 pub use fetched::{Fetched, Gap, Reason, Required, UNKNOWN_KEY};
 pub use file::{LoadError, SCHEMA};
 pub use links::{Cardinality, Graph, Key, Link, LinkSet, Source, Within};
-pub use resource::{AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, out_of_reach};
+pub use resource::{
+    ALL_REGIONS, AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, UNKNOWN_REGION, out_of_reach,
+};
 pub use schema::{Field, Properties, RecordType, Registry, ResourceType, Type};
 pub use value::{Mismatch, Record, Value, not_collected};
 
@@ -135,4 +137,22 @@ impl Estate {
         }
         gaps.into_iter().collect()
     }
+}
+
+/// Whether a type has text at a path, as links and environments name it.
+#[cfg(test)]
+pub(crate) fn exists(registry: &Registry, kind: &str, path: &str) -> bool {
+    if matches!(path, "id" | "arn" | "name") {
+        return true;
+    }
+    let mut ty = Type::Record(Arc::clone(&registry.get(kind).expect("a type").properties));
+    for part in path.split('.') {
+        let Type::Record(record) = &ty else { return false };
+        let Some((_, field)) = record.field(part.trim_end_matches("[]")) else { return false };
+        ty = field.ty.without_null().clone();
+        if let Type::List(item) = ty {
+            ty = *item;
+        }
+    }
+    ty == Type::String
 }

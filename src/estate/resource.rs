@@ -131,7 +131,23 @@ pub struct Resource {
     pub responses: Vec<ResponseId>,
 }
 
+/// Stands for a region that could not be told.
+pub const UNKNOWN_REGION: &str = "unknown";
+/// Stands for every region that could not even be named.
+pub const ALL_REGIONS: &str = "*";
+
 impl Resource {
+    /// The region as expressions see it: unknown where it could not be told.
+    pub fn region_value(&self) -> Value {
+        if !matches!(&*self.region, UNKNOWN_REGION | ALL_REGIONS) {
+            return Value::String(Arc::clone(&self.region));
+        }
+        match self.properties.first_gap() {
+            Some(gap) => Value::Unknown(Arc::clone(gap)),
+            None => Value::Unknown(Arc::new(out_of_reach(self.kind.service, &self.account, &self.region, "the region of the resource"))),
+        }
+    }
+
     /// A property.
     ///
     /// Unknown when the properties as a whole could not be read.

@@ -27,7 +27,7 @@ pub enum Value {
     Timestamp(Timestamp),
     /// a span of time
     Duration(SignedDuration),
-    /// a list; an unknown element stands for one or more that could not be read
+    /// a list; an unknown element stands for any number that could not be read, none among them
     List(Arc<[Self]>),
     /// text keys to values
     Map(Arc<BTreeMap<Arc<str>, Self>>),

@@ -30,8 +30,12 @@ fn run(policy: &Policy, test: &InlineTest, parameters: &Parameters) -> Option<Te
     let mut own = own_slots(policy, subject, 0);
     own[slots::PARAMS] = with_overrides(parameters.for_environment(&subject.environment), given);
     own[slots::NOW] = Value::Timestamp(given.now);
-    let mut world = World { resources: &given.resources, slots: own };
-    let judged = judge_in(policy, &mut world, |world| world.slots.extend(given.bindings.iter().cloned()));
+    let mut world = World { resources: &given.resources, slots: own, sentence: false };
+    let judged = judge_in(policy, &mut world, |world| {
+        for (bound, value) in policy.bindings.iter().zip(&given.bindings) {
+            world.slots[bound.slot] = value.clone();
+        }
+    });
     let (got, message, why) = match judged {
         Judged::OutOfScope => (Expect::OutOfScope, None, None),
         Judged::Verdict { verdict, message, clause, gap } => {

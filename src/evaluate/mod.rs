@@ -11,7 +11,7 @@ use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, IntoP
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::estate::{Environment, Estate, Fetched, Gap, Graph, Listing, Resource, Value, not_collected};
+use crate::estate::{Environment, Estate, Fetched, Gap, Graph, Listing, Registry, Resource, Value, not_collected};
 use crate::expr::{Truth, World};
 use crate::policy::{Parameters, Policy, slots};
 
@@ -110,7 +110,7 @@ pub struct Judgement {
 }
 
 /// Judges every resource by every policy on its type.
-pub fn evaluate(policies: &[Policy], parameters: &Parameters, estate: &Estate) -> Judgement {
+pub fn evaluate(policies: &[Policy], parameters: &Parameters, estate: &Estate, registry: &Registry) -> Judgement {
     let links = policies.iter().flat_map(|p| p.bindings.iter().map(|b| &b.link));
     let graph = Graph::new(estate, links);
     let params = ParameterValues::new(parameters, estate);
@@ -136,7 +136,7 @@ pub fn evaluate(policies: &[Policy], parameters: &Parameters, estate: &Estate) -
                     *out.by_rule.entry(rule).or_default() += 1;
                 }
             }
-            findings.extend(unseen(number, policy, estate));
+            findings.extend(unseen(number, policy, estate, registry, &params));
             (findings, out)
         })
         .collect();
@@ -191,13 +191,12 @@ fn judge(
     params: &ParameterValues<'_>,
 ) -> (Option<Finding>, Option<&'static str>) {
     let resource = &estate.resources[position as usize];
-    let mut world = World { resources: &estate.resources, slots: own_slots(policy, resource, position) };
+    let mut world = World { resources: &estate.resources, slots: own_slots(policy, resource, position), sentence: false };
     world.slots[slots::PARAMS] = params.of(&resource.environment);
     world.slots[slots::NOW] = Value::Timestamp(estate.run.as_of);
     let bind = |world: &mut World<'_>| {
         for bound in &policy.bindings {
-            let value = graph.follow(position, &bound.link);
-            world.slots.push(value);
+            world.slots[bound.slot] = graph.follow(position, &bound.link);
         }
     };
     match judge_in(policy, &mut world, bind) {
@@ -220,11 +219,12 @@ fn scope_rule(resource: &Resource) -> &'static str {
 
 /// The slots of the names every policy has, without parameters, time and bindings.
 fn own_slots(policy: &Policy, resource: &Resource, position: u32) -> Vec<Value> {
-    let mut own = vec![Value::Null; slots::BINDINGS];
+    // The slots of bindings are there from the start: those of loops come behind them.
+    let mut own = vec![Value::Null; slots::BINDINGS + policy.bindings.len()];
     own[slots::RESOURCE] = Value::Resource(position);
     own[slots::ENVIRONMENT] = resource.environment.as_value();
     own[slots::ACCOUNT] = Value::String(Arc::clone(&resource.account));
-    own[slots::REGION] = Value::String(Arc::clone(&resource.region));
+    own[slots::REGION] = resource.region_value();
     own[slots::NAME] = Value::String(Arc::clone(&resource.name));
     own[slots::PROVIDED_BY_AWS] = match &resource.provided_by_aws {
         Fetched::Known(rule) => Value::string(*rule),
@@ -232,8 +232,8 @@ fn own_slots(policy: &Policy, resource: &Resource, position: u32) -> Vec<Value> 
         Fetched::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
     };
     // Tags are copied only for those who ask.
-    let asks = policy.require.mentions(slots::TAGS) || policy.when.as_ref().is_some_and(|w| w.mentions(slots::TAGS));
-    if asks {
+    let in_when = policy.when.as_ref().is_some_and(|when| when.mentions(slots::TAGS));
+    if in_when || policy.require.mentions(slots::TAGS) || policy.deviation.mentions(slots::TAGS) {
         own[slots::TAGS] = match &resource.tags {
             Fetched::Known(tags) => {
                 let entries = tags.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::string(v.as_str())));
@@ -291,7 +291,7 @@ pub(crate) fn judge_in(policy: &Policy, world: &mut World<'_>, bind: impl FnOnce
 }
 
 /// What a policy would have judged, had it been seen.
-fn unseen(number: u32, policy: &Policy, estate: &Estate) -> Vec<Finding> {
+fn unseen(number: u32, policy: &Policy, estate: &Estate, registry: &Registry, params: &ParameterValues<'_>) -> Vec<Finding> {
     let about = |kind: &str| policy.resource.as_ref().is_none_or(|k| k.name == kind);
     let mut findings: BTreeMap<(String, String, String), Arc<Gap>> = BTreeMap::new();
     let mut asked: BTreeSet<&str> = BTreeSet::new();
@@ -311,6 +311,7 @@ fn unseen(number: u32, policy: &Policy, estate: &Estate) -> Vec<Finding> {
     }
     findings
         .into_iter()
+        .filter(|((kind, account, region), gap)| may_be_about(policy, kind, account, region, gap, registry, params, estate))
         .map(|((kind, account, region), gap)| Finding {
             policy: number,
             message: Some(format!("not all could be listed: {gap}").into()),
@@ -321,6 +322,46 @@ fn unseen(number: u32, policy: &Policy, estate: &Estate) -> Vec<Finding> {
             exception: None,
         })
         .collect()
+}
+
+/// Whether a policy may be about something of which only type, account and region are known. Its
+/// condition is asked of a resource of which everything else is unknown: only a plain no counts.
+#[allow(clippy::too_many_arguments, reason = "the parts of a place, and what a condition may read")]
+fn may_be_about(
+    policy: &Policy,
+    kind: &str,
+    account: &str,
+    region: &str,
+    gap: &Arc<Gap>,
+    registry: &Registry,
+    params: &ParameterValues<'_>,
+    estate: &Estate,
+) -> bool {
+    let (Some(when), Some(kind)) = (&policy.when, registry.get(kind)) else { return true };
+    let unknown = || Value::Unknown(Arc::clone(gap));
+    let stub = Resource {
+        kind: Arc::clone(kind),
+        arn: "".into(),
+        id: "".into(),
+        name: "".into(),
+        account: account.into(),
+        region: region.into(),
+        environment: Environment::Unknown(Arc::clone(gap)),
+        tags: Fetched::Unknown(Arc::clone(gap)),
+        provided_by_aws: Fetched::Unknown(Arc::clone(gap)),
+        properties: unknown(),
+        responses: Vec::new(),
+    };
+    let mut own = own_slots(policy, &stub, 0);
+    own[slots::NAME] = unknown();
+    own[slots::PARAMS] = params.of(&stub.environment);
+    own[slots::NOW] = Value::Timestamp(estate.run.as_of);
+    for bound in &policy.bindings {
+        own[bound.slot] = unknown();
+    }
+    let resources = [stub];
+    let mut world = World { resources: &resources, slots: own, sentence: false };
+    !matches!(when.evaluate(&mut world), Truth::False { .. })
 }
 
 /// What a finding keeps over runs: policy and resource, not the sentence.

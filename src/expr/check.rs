@@ -162,8 +162,15 @@ pub fn compile(source: &str, names: &Names, not_null: &[String]) -> Result<Progr
                 continue;
             }
         };
-        let mut checker =
-            Checker { names: names.clone(), info: &parsed.info, source: text, not_null: known.clone(), loops: 0, mistakes: Vec::new() };
+        let mut checker = Checker {
+            names: names.clone(),
+            info: &parsed.info,
+            source: text,
+            not_null: known.clone(),
+            loops: 0,
+            sentence: false,
+            mistakes: Vec::new(),
+        };
         let (node, ty) = checker.check(&parsed.expr);
         checker.must_be_bool(&parsed.expr, ty.as_ref());
         known.extend(facts(&parsed.expr, true));
@@ -222,8 +229,8 @@ pub fn compile_template(source: &str, names: &Names) -> Result<Template, Vec<Mis
 
 fn value(source: &str, names: &Names) -> Result<Node, Vec<Mistake>> {
     let parsed = parse(source)?;
-    // In a sentence, `null` reads "none": no guard is needed.
-    let mut checker = Checker { names: names.clone(), info: &parsed.info, source, not_null: Vec::new(), loops: 0, mistakes: Vec::new() };
+    let mut checker =
+        Checker { names: names.clone(), info: &parsed.info, source, not_null: Vec::new(), loops: 0, sentence: true, mistakes: Vec::new() };
     let (node, _) = checker.check(&parsed.expr);
     if checker.mistakes.is_empty() { Ok(node) } else { Err(checker.mistakes) }
 }
@@ -432,6 +439,8 @@ struct Checker<'a> {
     source: &'a str,
     not_null: Vec<String>,
     loops: usize,
+    /// In a sentence `null` reads "none", and so does what is asked of it: no guard is needed.
+    sentence: bool,
     mistakes: Vec<Mistake>,
 }
 
@@ -490,7 +499,21 @@ impl Checker<'_> {
         }
     }
 
+    /// The type without null; that it may be null is a mistake, and the rest is checked all the same.
+    fn not_null_or_mistake(&mut self, expr: &IdedExpr, ty: Type) -> Type {
+        match ty {
+            Type::Nullable(inner) => {
+                self.null_unsafe(expr);
+                *inner
+            }
+            other => other,
+        }
+    }
+
     fn null_unsafe(&mut self, expr: &IdedExpr) {
+        if self.sentence {
+            return;
+        }
         let span = self.span(expr);
         let name = path(expr).unwrap_or_else(|| "this".to_owned());
         let help = Some(format!("ask `{name} != null && …` first, or say what its absence means: `{name} == null || …`"));
@@ -552,11 +575,8 @@ impl Checker<'_> {
     fn select(&mut self, expr: &IdedExpr, operand: &IdedExpr, field: &str) -> Checked {
         let (of, ty) = self.check(operand);
         let Some(ty) = ty else { return (of, None) };
+        let ty = self.not_null_or_mistake(operand, ty);
         match ty {
-            Type::Nullable(_) => {
-                self.null_unsafe(operand);
-                (of, None)
-            }
             Type::Record(record) => match record.field(field) {
                 Some((at, declared)) => (Node::Field(Box::new(of), at), Some(declared.ty.clone())),
                 None => {
@@ -778,13 +798,9 @@ impl Checker<'_> {
             return self.wrong(Code::ExpressionSyntax, format!("the first argument of `{name}` is a name"), span, "not a name", None);
         };
         let Some(range_ty) = range_ty else { return (range, None) };
-        let item = match range_ty {
+        let item = match self.not_null_or_mistake(target, range_ty) {
             Type::List(item) => *item,
             Type::Map(_) => Type::String,
-            Type::Nullable(_) => {
-                self.null_unsafe(target);
-                return (range, None);
-            }
             other => {
                 let span = self.span(expr);
                 return self.wrong(Code::ExpressionType, format!("`{name}` goes over a list, this is {other}"), span, "not a list", None);
@@ -870,12 +886,7 @@ impl Checker<'_> {
                 comparable(&a_ty, &b_ty).then_some(Type::Bool)
             }
             _ => {
-                for (side, ty) in [(left, &a_ty), (right, &b_ty)] {
-                    if matches!(ty, Type::Nullable(_)) {
-                        self.null_unsafe(side);
-                        return (a, None);
-                    }
-                }
+                let (a_ty, b_ty) = (self.not_null_or_mistake(left, a_ty.clone()), self.not_null_or_mistake(right, b_ty.clone()));
                 arithmetic(op, &a_ty, &b_ty)
             }
         };
@@ -914,11 +925,7 @@ impl Checker<'_> {
             let (node, ty) = self.check(argument);
             match ty {
                 None => return (node, None),
-                Some(Type::Nullable(_)) => {
-                    self.null_unsafe(argument);
-                    return (node, None);
-                }
-                Some(ty) => types.push(ty),
+                Some(ty) => types.push(self.not_null_or_mistake(argument, ty)),
             }
             nodes.push(node);
         }

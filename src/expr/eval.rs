@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::check::{Binary, Envelope, Macro, Node};
-use crate::estate::{Fetched, Gap, Reason, Resource, Value};
+use crate::estate::{Environment, Fetched, Gap, Reason, Resource, Value};
 
 /// The value of a node.
 pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
@@ -17,11 +17,13 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
         Node::Field(of, at) => match eval(of, world) {
             Value::Record(record) => record.values[*at].clone(),
             unknown @ Value::Unknown(_) => unknown,
+            Value::Null if world.sentence => Value::Null,
             other => broken(&other),
         },
         Node::Envelope(of, part) => match eval(of, world) {
             Value::Resource(position) => envelope(&world.resources[position as usize], *part),
             unknown @ Value::Unknown(_) => unknown,
+            Value::Null if world.sentence => Value::Null,
             other => broken(&other),
         },
         Node::Property(of, at) => match eval(of, world) {
@@ -31,6 +33,7 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
                 other => broken(other),
             },
             unknown @ Value::Unknown(_) => unknown,
+            Value::Null if world.sentence => Value::Null,
             other => broken(&other),
         },
         Node::And(left, right) => match eval(left, world) {
@@ -92,6 +95,7 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
             for argument in arguments {
                 match eval(argument, world) {
                     unknown @ Value::Unknown(_) => return unknown,
+                    Value::Null if world.sentence => return Value::Null,
                     Value::Null => return broken(&Value::Null),
                     value => values.push(value),
                 }
@@ -110,6 +114,7 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
                 each(*kind, &keys, body, world)
             }
             unknown @ Value::Unknown(_) => unknown,
+            Value::Null if world.sentence => Value::Null,
             other => broken(&other),
         },
     }
@@ -123,6 +128,12 @@ fn each(kind: Macro, items: &[Value], body: &Node, world: &mut World<'_>) -> Val
         world.slots.push(item.clone());
         let value = eval(body, world);
         world.slots.pop();
+        // An unknown element may stand for none: what would hold of it decides nothing.
+        let value = match (item, value) {
+            (Value::Unknown(gap), _) if kind == Macro::Map => Value::Unknown(Arc::clone(gap)),
+            (Value::Unknown(gap), Value::Bool(holds)) if holds != (kind == Macro::All) => Value::Unknown(Arc::clone(gap)),
+            (_, value) => value,
+        };
         match (kind, value) {
             (Macro::Map, value) => out.push(value),
             (Macro::All, Value::Bool(false)) => return Value::Bool(false),
@@ -144,15 +155,16 @@ fn each(kind: Macro, items: &[Value], body: &Node, world: &mut World<'_>) -> Val
         Macro::Map | Macro::Filter => Value::List(out.into()),
         Macro::All => unknown.unwrap_or(Value::Bool(true)),
         Macro::Exists => unknown.unwrap_or(Value::Bool(false)),
-        // Even without a body that reads it, an unknown element may stand for several.
-        Macro::ExistsOne => match unknown.or_else(|| items.iter().find(|i| i.is_unknown()).cloned()) {
-            Some(gap) => gap,
-            None => Value::Bool(hits == 1),
-        },
+        Macro::ExistsOne => unknown.unwrap_or(Value::Bool(hits == 1)),
     }
 }
 
 fn envelope(resource: &Resource, part: Envelope) -> Value {
+    if let (Envelope::Arn | Envelope::Id | Envelope::Name, Environment::Unknown(gap), true) =
+        (part, &resource.environment, resource.arn.is_empty())
+    {
+        return Value::Unknown(Arc::clone(gap));
+    }
     match part {
         Envelope::Account => Value::String(Arc::clone(&resource.account)),
         Envelope::Arn => Value::String(Arc::clone(&resource.arn)),
@@ -164,7 +176,7 @@ fn envelope(resource: &Resource, part: Envelope) -> Value {
             Fetched::Absent => Value::Null,
             Fetched::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
         },
-        Envelope::Region => Value::String(Arc::clone(&resource.region)),
+        Envelope::Region => resource.region_value(),
         Envelope::Type => Value::string(resource.kind.name.as_str()),
         Envelope::Tags => match &resource.tags {
             Fetched::Known(tags) => {

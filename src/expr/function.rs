@@ -78,9 +78,8 @@ fn size(arguments: &[Value]) -> Value {
 
 fn scalar_list(types: &[Type]) -> Option<Type> {
     match types {
-        [Type::List(item)] => {
-            matches!(**item, Type::String | Type::Int | Type::Bool | Type::Timestamp | Type::Duration).then(|| types[0].clone())
-        }
+        [Type::List(item)] => matches!(item.without_null(), Type::String | Type::Int | Type::Bool | Type::Timestamp | Type::Duration)
+            .then(|| types[0].clone()),
         _ => None,
     }
 }
@@ -101,7 +100,7 @@ fn distinct(arguments: &[Value]) -> Value {
 fn at_least(arguments: &[Value]) -> Value {
     let Value::List(items) = distinct(&arguments[..1]) else { unreachable!("internal error: checked to be a list") };
     let Value::Int(wanted) = arguments[1] else { unreachable!("internal error: checked to be an int") };
-    let known = items.iter().filter(|item| !item.is_unknown()).count();
+    let known = items.iter().filter(|item| !item.is_unknown() && **item != Value::Null).count();
     if i64::try_from(known).unwrap_or(i64::MAX) >= wanted {
         return Value::Bool(true);
     }
@@ -135,7 +134,7 @@ const FUNCTIONS: &[Function] = &[
         name: "atLeast",
         method: true,
         usage: "list.atLeast(n)",
-        doc: "Whether the list has at least n different values; can be true although some are unknown.",
+        doc: "Whether the list has at least n different values besides null; can be true although some are unknown.",
         check: |types| match types {
             [list, Type::Int] => scalar_list(std::slice::from_ref(list)).map(|_| Type::Bool),
             _ => None,

@@ -119,6 +119,8 @@ pub struct World<'a> {
     pub resources: &'a [Resource],
     /// One value per name, in the order of their slots; loops push theirs behind them.
     pub slots: Vec<Value>,
+    /// Whether a sentence is being written: what is asked of `null` is `null` then.
+    pub sentence: bool,
 }
 
 impl Program {
@@ -168,9 +170,15 @@ pub(crate) enum Part {
 }
 
 impl Template {
-    /// The sentence; what is not known is said so.
+    /// Whether it reads the name in `slot`.
+    pub fn mentions(&self, slot: usize) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Value(node) if node.mentions(slot)))
+    }
+
+    /// The sentence, on one line; what is not known is said so.
     pub fn render(&self, world: &mut World<'_>) -> String {
         let mut text = String::new();
+        world.sentence = true;
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
@@ -180,7 +188,8 @@ impl Template {
                 }
             }
         }
-        text
+        world.sentence = false;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 

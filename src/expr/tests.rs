@@ -66,7 +66,7 @@ fn names() -> (Names, Vec<Value>) {
 fn truth(source: &str) -> Truth {
     let (names, slots) = names();
     let program = compile(source, &names, &[]).unwrap_or_else(|m| panic!("{source}: {m:?}"));
-    program.evaluate(&mut World { resources: &[], slots })
+    program.evaluate(&mut World { resources: &[], slots, sentence: false })
 }
 
 /// The three letters of the truth tables.
@@ -131,6 +131,11 @@ fn an_unknown_spreads_unless_the_rest_decides() {
         ("rules.all(r, r.port == 22)", 'u'),
         ("rules.all(r, r.port == 23)", 'f'),
         ("u && none.exists(x, x > 0)", 'f'),
+        ("partly.exists(x, t && f || t)", 't'),
+        ("partly.filter(x, x > 1).exists(x, t || f)", 'u'),
+        ("partly.filter(x, x > 1).all(x, f && t)", 'u'),
+        ("partly.map(x, i).atLeast(1)", 't'),
+        ("partly.filter(x, x > 1).map(x, i).exists(x, x == 3)", 'u'),
     ] {
         assert_eq!(letter(source), expected, "{source}");
     }
@@ -249,7 +254,7 @@ fn known_values_give_what_the_cel_crate_gives() {
     for _ in 0..600 {
         let source = generator.bool(3);
         let Ok(program) = compile(&source, &names, &[]) else { continue };
-        let mut world = World { resources: &[], slots: slots.clone() };
+        let mut world = World { resources: &[], slots: slots.clone(), sentence: false };
         let ours = match program.evaluate(&mut world) {
             Truth::True => Some(true),
             Truth::False { .. } => Some(false),

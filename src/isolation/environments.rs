@@ -159,7 +159,7 @@ const PART_OF: &[(&str, &str, &str, &str)] = &[
     ("AWS::EC2::FlowLog", "resource_id", VPC, "id"),
     ("AWS::EC2::FlowLog", "resource_id", "AWS::EC2::Subnet", "id"),
     ("AWS::EC2::FlowLog", "resource_id", "AWS::EC2::NetworkInterface", "id"),
-    ("AWS::EC2::Image", "block_device_snapshot_ids", "AWS::EC2::Snapshot", "id"),
+    ("AWS::EC2::Image", "block_device_mappings.ebs.snapshot_id", "AWS::EC2::Snapshot", "id"),
     ("AWS::EC2::Instance", "vpc_id", VPC, "id"),
     ("AWS::EC2::NetworkInterface", "attachment_instance_id", "AWS::EC2::Instance", "id"),
     ("AWS::EC2::NetworkInterface", "vpc_id", VPC, "id"),
@@ -169,7 +169,7 @@ const PART_OF: &[(&str, &str, &str, &str)] = &[
     ("AWS::EC2::Subnet", "vpc_id", VPC, "id"),
     ("AWS::EC2::TransitGatewayAttachment", "resource_id", VPC, "id"),
     ("AWS::EC2::VPCPeeringConnection", "requester_vpc_id", VPC, "id"),
-    ("AWS::EC2::Volume", "attachment_instance_ids", "AWS::EC2::Instance", "id"),
+    ("AWS::EC2::Volume", "attachments.instance_id", "AWS::EC2::Instance", "id"),
     ("AWS::EFS::FileSystem", "vpc_ids", VPC, "id"),
     ("AWS::ElasticLoadBalancingV2::Listener", "load_balancer_arn", "AWS::ElasticLoadBalancingV2::LoadBalancer", "arn"),
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "vpc_id", VPC, "id"),
@@ -305,7 +305,18 @@ impl Resolver<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{PART_OF, glob};
+    use crate::aws;
+    use crate::estate::exists;
+
+    #[test]
+    fn every_part_and_whole_is_told_by_a_field_that_exists() {
+        let registry = aws::registry();
+        for (part, path, whole, key) in PART_OF {
+            assert!(exists(&registry, part, path), "{part} by {path}");
+            assert!(exists(&registry, whole, key), "{whole} by {key}");
+        }
+    }
 
     #[test]
     fn globs_are_anchored() {

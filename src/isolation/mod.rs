@@ -2,6 +2,7 @@
 //! of another environment a security group admits.
 
 mod admitted;
+mod connected;
 mod environments;
 mod provided;
 
@@ -11,12 +12,26 @@ pub(crate) use environments::glob;
 pub use environments::{EnvironmentRule, Environments};
 
 /// The links that are worked out here.
-pub const LINKS: &[Link] = &[Link {
-    name: "admitted_vpcs",
-    from: "AWS::EC2::SecurityGroup",
-    doc: "Other VPCs with addresses that the group's ingress rules admit by range; ranges open to the whole world are not counted",
-    source: Source::Computed { edges: admitted::edges, to: &["AWS::EC2::VPC"], needs: &["AWS::EC2::SecurityGroup"] },
-}];
+pub const LINKS: &[Link] = &[
+    Link {
+        name: "admitted_vpcs",
+        from: "AWS::EC2::SecurityGroup",
+        doc: "Other VPCs with addresses that the group's ingress rules admit by range; ranges open to the whole world are not counted",
+        source: Source::Computed { edges: admitted::edges, to: &["AWS::EC2::VPC"], needs: &["AWS::EC2::SecurityGroup"] },
+    },
+    Link {
+        name: "admitted_groups",
+        from: "AWS::EC2::SecurityGroup",
+        doc: "Security groups that the group's ingress rules name and that still exist",
+        source: Source::Computed { edges: connected::admitted_groups, to: &["AWS::EC2::SecurityGroup"], needs: &[] },
+    },
+    Link {
+        name: "attachments_of_same_gateway",
+        from: "AWS::EC2::TransitGatewayAttachment",
+        doc: "All attachments to the same transit gateway, itself among them; open-ended unless its owner's are in the run",
+        source: Source::Computed { edges: connected::attachments, to: &["AWS::EC2::TransitGatewayAttachment"], needs: &[] },
+    },
+];
 
 /// Finds out for every resource whether AWS provided it, and which environment it belongs to.
 pub fn assign(estate: &mut Estate, environments: &Environments) {

@@ -28,7 +28,10 @@ pub(super) fn mark(estate: &mut Estate) {
             "AWS::EC2::VPC" => vpcs.get(&*resource.id).cloned().unwrap_or(Fetched::Absent),
             "AWS::EC2::Region" | "AWS::EC2::EBSEncryptionByDefault" => Fetched::Known("account-setting"),
             "AWS::KMS::Key" => equals(resource, "key_manager", "AWS", "aws-managed-key"),
-            "AWS::IAM::Role" => starts_with(resource, "path", "/aws-service-role/", "service-linked-role"),
+            "AWS::IAM::Role" => match starts_with(resource, "path", "/aws-service-role/", "service-linked-role") {
+                Fetched::Absent => starts_with(resource, "path", "/aws-reserved/", "identity-center-role"),
+                known => known,
+            },
             "AWS::Organizations::ServiceControlPolicy" | "AWS::Organizations::Account" => Fetched::Known("organisation-object"),
             "AWS::RDS::DBParameterGroup" | "AWS::RDS::DBClusterParameterGroup" if resource.id.starts_with("default") => {
                 Fetched::Known("default-parameter-group")

@@ -45,10 +45,28 @@ pub(super) fn world(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &
             },
         }
     }
-    let any = any_type();
-    let kind = match ty {
-        Type::Resource(Some(kind)) => Arc::clone(kind),
-        _ => any,
+    let named = own.iter().find(|(key, _)| key.name == "type").map(|(_, node)| *node);
+    let kind = match (ty, named) {
+        (Type::Resource(Some(kind)), None) => Arc::clone(kind),
+        (Type::Resource(Some(_)), Some(node)) => {
+            reader.wrong(Code::BadValue, "the policy says which type it is about", node.span.clone(), "not here");
+            return None;
+        }
+        (_, Some(node)) => {
+            let name = reader.string(node, "type")?;
+            match context.registry.get(&name) {
+                Some(kind) => Arc::clone(kind),
+                None => {
+                    let near = nearest(&name, context.registry.names()).map(|n| format!("did you mean `{n}`?"));
+                    reader
+                        .wrong(Code::UnknownType, format!("no resource type `{name}`"), node.span.clone(), "unknown type")
+                        .help
+                        .extend(near);
+                    return None;
+                }
+            }
+        }
+        (_, None) => any_type(),
     };
     let mut giver = Giver { reader, now, resources: Vec::new(), context };
     let names: Vec<&str> = bindings.iter().map(|b| b.name.as_str()).collect();
@@ -141,6 +159,11 @@ impl Giver<'_, '_, '_> {
         for (key, node) in entries {
             match key.name.as_str() {
                 "account" | "arn" | "id" | "name" | "region" => {
+                    if Self::is_unknown(node) {
+                        let title = format!("`{}` is never unknown", key.name);
+                        self.reader.wrong(Code::BadValue, title, node.span.clone(), "always known");
+                        continue;
+                    }
                     let Some(text) = self.reader.string(node, &key.name) else {
                         continue;
                     };
@@ -168,9 +191,10 @@ impl Giver<'_, '_, '_> {
                     }
                 },
                 "provided_by_aws" => {
-                    // Which rule it is does not matter to expressions, only that there is one.
-                    resource.provided_by_aws = match Self::gap(node) {
-                        Value::Unknown(gap) if Self::is_unknown(node) => Fetched::Unknown(gap),
+                    // Which rule it is does not matter to expressions, only whether there is one.
+                    resource.provided_by_aws = match (Self::gap(node), &node.kind) {
+                        (Value::Unknown(gap), _) if Self::is_unknown(node) => Fetched::Unknown(gap),
+                        (_, Kind::Null | Kind::Bool(false)) => Fetched::Absent,
                         _ => Fetched::Known("unused-default-vpc"),
                     };
                 }

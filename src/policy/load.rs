@@ -259,6 +259,10 @@ fn inline_tests(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &[Bou
         let (Some((name, span)), Some(expect), Some(world)) = (name, expect, world) else {
             continue;
         };
+        if tests.iter().any(|test: &InlineTest| test.name == name) {
+            reader.wrong(Code::DuplicateId, format!("two tests are called `{name}`"), span, "again");
+            continue;
+        }
         tests.push(InlineTest { name, expect, message, world, span });
     }
     tests

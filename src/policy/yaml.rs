@@ -193,7 +193,15 @@ pub fn parse(source: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
         budget: serde_saphyr::budget! { max_nodes: 40_000, max_aliases: 16, max_depth: 32 },
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options) {
-        Ok(raw) => Ok(node(raw)),
+        Ok(raw) => {
+            let node = node(raw);
+            match foreign_tag(&node) {
+                Some((tag, span)) => Err(Diagnostic::error(Code::BadYaml, format!("there is no tag `{tag}`"), source, span)
+                    .label("unknown tag")
+                    .help("the only tag is `!unknown`, in what a test gives")),
+                None => Ok(node),
+            }
+        }
         Err(error) => {
             let text = error.to_string();
             let message = text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ").to_owned();
@@ -217,6 +225,18 @@ pub fn parse(source: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
     }
 }
 
+/// The first tag that means nothing here: ignored, it would turn an unknown into a value.
+fn foreign_tag(node: &Node) -> Option<(String, Range<usize>)> {
+    if let Some(tag) = node.tag.as_ref().filter(|tag| tag.as_str() != "!unknown") {
+        return Some((tag.clone(), node.span.clone()));
+    }
+    match &node.kind {
+        Kind::List(items) => items.iter().find_map(foreign_tag),
+        Kind::Map(entries) => entries.iter().find_map(|(_, node)| foreign_tag(node)),
+        _ => None,
+    }
+}
+
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let rest = &text[start.min(text.len())..];
@@ -229,21 +249,25 @@ pub fn place_in_scalar(source: &SourceFile, node: &Node, text: &str, at: usize) 
     let end = node.span.end.min(source.text.len());
     let start = node.span.start.min(end);
     let raw = &source.text[start..end];
+    let margin = block_margin(&source.text[..start]);
     let mut raw_at = usize::from(raw.starts_with(['"', '\'']));
     let mut text_at = 0;
     while text_at < at.min(text.len()) && raw_at < raw.len() {
-        let (Some(want), Some(have)) = (text[text_at..].chars().next(), raw[raw_at..].chars().next()) else {
-            break;
-        };
-        if want == have {
+        let (Some(want), Some(have)) = (text[text_at..].chars().next(), raw[raw_at..].chars().next()) else { break };
+        if want == have && want != ' ' {
             text_at += want.len_utf8();
             raw_at += have.len_utf8();
             if want == '\n' {
-                raw_at += indent(&raw[raw_at..]);
+                raw_at += margin_at(&raw[raw_at..], margin);
             }
-        } else if want.is_whitespace() && have.is_whitespace() {
-            text_at += want.len_utf8();
-            raw_at += raw[raw_at..].len() - raw[raw_at..].trim_start().len();
+        } else if want == ' ' && have == ' ' {
+            text_at += 1;
+            raw_at += 1;
+        } else if want == ' ' && have == '\n' {
+            // A folded line: one space in the text for the line end and the margin in the file.
+            text_at += 1;
+            raw_at += 1;
+            raw_at += margin_at(&raw[raw_at..], margin);
         } else if have.is_whitespace() {
             raw_at += have.len_utf8();
         } else if have == '\\' {
@@ -255,8 +279,19 @@ pub fn place_in_scalar(source: &SourceFile, node: &Node, text: &str, at: usize) 
     start + raw_at
 }
 
-fn indent(text: &str) -> usize {
-    text.len() - text.trim_start_matches(' ').len()
+/// The margin of a block scalar whose content begins at the end of `before`; none for other scalars,
+/// whose lines may begin anywhere.
+fn block_margin(before: &str) -> Option<usize> {
+    let line = before.rfind('\n')?;
+    let margin = before.len() - line - 1;
+    let header = before[..line].trim_end().rsplit(char::is_whitespace).next()?;
+    let block = header.starts_with(['|', '>']) && header[1..].chars().all(|c| matches!(c, '+' | '-' | '1'..='9'));
+    (block && before[line + 1..].chars().all(|c| c == ' ')).then_some(margin)
+}
+
+fn margin_at(text: &str, margin: Option<usize>) -> usize {
+    let blanks = text.len() - text.trim_start_matches(' ').len();
+    margin.map_or(blanks, |margin| blanks.min(margin))
 }
 
 /// Reads a file into types, and keeps everything that is wrong with it.
@@ -399,5 +434,56 @@ impl<'n> Table<'n> {
                 reader.wrong(Code::UnknownKey, title, key.span.clone(), "unknown key").help.push(help);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, parse, place_in_scalar};
+    use crate::diag::SourceFile;
+
+    /// Every word of the scalar is found where it stands in the file.
+    fn check(text: &str) {
+        let source = SourceFile::new("x.yaml", text);
+        let node = parse(&source).unwrap();
+        let Kind::Map(entries) = &node.kind else { panic!("a map") };
+        let Kind::String(scalar) = &entries[0].1.kind else { panic!("text") };
+        for word in scalar.split_whitespace() {
+            let at = scalar.find(word).unwrap();
+            let place = place_in_scalar(&source, &entries[0].1, scalar, at);
+            assert!(source.text[place..].starts_with(word), "{word} of {scalar:?} in {text:?}, found {:?}", &source.text[place..]);
+        }
+    }
+
+    #[test]
+    fn places_in_scalars_of_every_style() {
+        check("a: one two three\n");
+        check("a: 'one two'\n");
+        check("a: \"one two\"\n");
+        check("a: one\n  two\n      three\n");
+        check("a: |\n  one &&\n  two\n    three\n  four\n");
+        check("a: >-\n  one &&\n  two\n    three &&\n      four\n  five\n");
+        check("a: >\n  one\n\n  two\n");
+    }
+
+    #[test]
+    fn tags_that_mean_nothing_are_mistakes() {
+        let error = parse(&SourceFile::new("x.yaml", "a: {b: !unknwon x}\n")).unwrap_err();
+        assert_eq!(error.title, "there is no tag `!unknwon`");
+        assert!(parse(&SourceFile::new("x.yaml", "a: {b: !unknown x}\n")).is_ok());
+    }
+
+    #[test]
+    fn repetition_and_size_are_bounded() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..9 {
+            let below = vec![format!("*a{}", level - 1); 9].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+        }
+        assert_eq!(parse(&SourceFile::new("x.yaml", bomb)).unwrap_err().code, crate::diag::Code::BudgetExceeded);
+        let huge = format!("a: {}\n", "x".repeat(2 << 20));
+        assert_eq!(parse(&SourceFile::new("x.yaml", huge)).unwrap_err().code, crate::diag::Code::BudgetExceeded);
+        let deep = format!("a: {}1{}\n", "[".repeat(200), "]".repeat(200));
+        assert_eq!(parse(&SourceFile::new("x.yaml", deep)).unwrap_err().code, crate::diag::Code::BudgetExceeded);
     }
 }

@@ -13,6 +13,7 @@ from moto.dynamodb.models.table import Table
 from moto.ec2.models.elastic_block_store import Volume
 from moto.efs.responses import EFSResponse
 from moto.iam.access_control import IAMRequestBase
+from moto.organizations.models import OrganizationsBackend
 from moto.rds import models as rds
 from moto.server import main
 from parent import end_with_parent
@@ -132,10 +133,23 @@ def identified(was):
 replace(Table, "describe", identified)
 
 
-# When there is no body, moto signs the parsed query instead: no GET of a REST service would ever be signed rightly.
-def without_data(was):
+# Outside an organisation AWS says so (AWSOrganizationsNotInUseException), moto that the account does not exist.
+def in_use(was):
+    def wrapped(self, *args, **kwargs):
+        self.describe_organization()
+        return was(self, *args, **kwargs)
+
+    return wrapped
+
+
+there(OrganizationsBackend, "describe_organization")
+replace(OrganizationsBackend, "list_parents", in_use)
+
+
+# Where there is no body, moto signs the parsed query instead: right for forms, but no GET would ever be signed rightly.
+def without_query(was):
     def wrapped(self):
-        data, self._data = self._data, b""
+        data, self._data = self._data, self._data if self._method == "POST" else b""
         try:
             return was(self)
         finally:
@@ -144,7 +158,7 @@ def without_data(was):
     return wrapped
 
 
-replace(IAMRequestBase, "_create_aws_request", without_data)
+replace(IAMRequestBase, "_create_aws_request", without_query)
 
 # Not implemented in moto, whose file systems have no replicas: AWS says so with an empty list.
 if hasattr(EFSResponse, "describe_replication_configurations"):

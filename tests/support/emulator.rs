@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -79,6 +79,16 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
+    /// Shows the last of what went wrong inside: a server error tells nothing of its reason.
+    #[allow(clippy::print_stderr, reason = "shown by the test runner, if the test fails")]
+    fn show_errors(&self) {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        if let Some(at) = log.rfind("Traceback") {
+            let lines: Vec<&str> = log[at..].lines().take(60).collect();
+            eprintln!("the last error of the emulator:\n{}", lines.join("\n"));
+        }
+    }
+
     fn post(&self, path: &str, body: &str) {
         let answer = http(&self.address, &format!("POST {path}"), body);
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
@@ -90,6 +100,9 @@ impl Drop for Emulator {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if panicking() {
+            self.show_errors();
+        }
     }
 }
 

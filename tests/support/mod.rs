@@ -1,11 +1,11 @@
 //! What the whole-program tests share: the AWS emulators, the program in a clean environment, its report.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
 mod emulator;
 mod keur;
 mod report;
 
 pub(crate) use emulator::{Ministack, Moto};
-pub(crate) use keur::{Keur, Ran};
+pub(crate) use keur::{ACCOUNT, Keur, Ran};
 pub(crate) use report::{Found, Report, found};

@@ -224,14 +224,6 @@ const LINKS: &[Link] = &[
         "Network interfaces that are members of the security group",
     ),
     Link::keys(
-        "admitted_groups",
-        ("AWS::EC2::SecurityGroup", "ip_permissions[].user_id_group_pairs[].group_id"),
-        &[("AWS::EC2::SecurityGroup", "id")],
-        Within::Run,
-        Cardinality::Many,
-        "Security groups whose members may connect to the members of this one",
-    ),
-    Link::keys(
         "requester_vpc",
         ("AWS::EC2::VPCPeeringConnection", "requester_vpc_id"),
         &[("AWS::EC2::VPC", "id")],
@@ -254,14 +246,6 @@ const LINKS: &[Link] = &[
         Within::Run,
         Cardinality::One,
         "The VPC that is attached, when the attachment is that of a VPC",
-    ),
-    Link::keys(
-        "attachments_of_same_gateway",
-        ("AWS::EC2::TransitGatewayAttachment", "transit_gateway_id"),
-        &[("AWS::EC2::TransitGatewayAttachment", "transit_gateway_id")],
-        Within::Run,
-        Cardinality::NamedBy,
-        "Everything attached to the same transit gateway, this attachment included",
     ),
 ];
 

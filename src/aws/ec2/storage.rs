@@ -98,7 +98,7 @@ pub(super) struct EBSEncryptionByDefault {
 
 #[cfg(feature = "ec2")]
 pub(super) mod live {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use aws_sdk_ec2::Client;
@@ -107,7 +107,7 @@ pub(super) mod live {
     use super::{EBSEncryptionByDefault, Snapshot, Volume, VolumeAttachment};
     use crate::aws::cx::{Collected, Cx, Items, tags, time};
     use crate::aws::ec2::live::{EVERYONE, PAGE, arn_of, each_of, filled, identified, tag, text};
-    use crate::estate::{Fetched, Gap, Reason, Required, Resource, ResponseId};
+    use crate::estate::{Fetched, Gap, Required, Resource, ResponseId};
 
     pub(in crate::aws::ec2) async fn collect(cx: &Cx, ec2: &Client) -> Collected {
         let mut out = Collected::default();
@@ -213,7 +213,7 @@ pub(super) mod live {
         // The ARN of a snapshot names no account.
         let arn = arn_of(cx, Some(""), &format!("snapshot/{id}"));
         let tags = tags(s.tags, tag);
-        let permissions = permissions(cx, ec2, &id, &tags, &mut from).await;
+        let permissions = permissions(cx, ec2, &id, &mut from).await;
         // The snapshot's own permissions are the nearer fact; the list of public ones is for those not asked.
         let public = match &permissions {
             Required::Known(list) => Required::Known(list.iter().any(|who| who == EVERYONE)),
@@ -242,19 +242,8 @@ pub(super) mod live {
         cx.new_resource(arn, id.clone(), id, Fetched::Known(tags), properties, from)
     }
 
-    async fn permissions(
-        cx: &Cx,
-        ec2: &Client,
-        id: &str,
-        tags: &BTreeMap<String, String>,
-        from: &mut Vec<ResponseId>,
-    ) -> Required<Vec<String>> {
+    async fn permissions(cx: &Cx, ec2: &Client, id: &str, from: &mut Vec<ResponseId>) -> Required<Vec<String>> {
         const OP: &str = "DescribeSnapshotAttribute";
-        // AWS Backup makes snapshots by the thousand, and there is no call for many at once. Nothing in AWS's
-        // documentation says that they cannot be shared, so what was not asked is not known.
-        if tags.keys().any(|key| key.starts_with("aws:backup:")) {
-            return Required::Unknown(cx.gap(OP, Reason::NotCollected, None, Some("snapshots of AWS Backup are not asked one by one")));
-        }
         let request = ec2.describe_snapshot_attribute().snapshot_id(id).attribute(SnapshotAttributeName::CreateVolumePermission);
         let answer = cx.send(OP, request.send()).await.required(from);
         answer.and_then(|a| {

@@ -57,13 +57,6 @@ impl Cloud {
         &self.account
     }
 
-    /// The regions that the account can use.
-    pub(crate) async fn enabled_regions(&self) -> Vec<String> {
-        let regions = self.ec2().describe_regions().send().await.expect("DescribeRegions").regions.unwrap_or_default();
-        let enabled = regions.into_iter().filter(|r| r.opt_in_status.as_deref() != Some("not-opted-in"));
-        enabled.filter_map(|r| r.region_name).collect()
-    }
-
     pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::new(&self.sdk)
     }
@@ -95,6 +88,10 @@ impl Cloud {
 
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.sdk)
+    }
+
+    pub(crate) fn organizations(&self) -> aws_sdk_organizations::Client {
+        aws_sdk_organizations::Client::new(&self.sdk)
     }
 
     pub(crate) fn efs(&self) -> aws_sdk_efs::Client {

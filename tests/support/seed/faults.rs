@@ -2,9 +2,7 @@
 
 use std::future::Future;
 
-use aws_sdk_ec2::types::{
-    CreateVolumePermission, CreateVolumePermissionModifications, OperationType, PermissionGroup, ResourceType, SnapshotAttributeName, Tag,
-};
+use aws_sdk_ec2::types::{Filter, OperationType, ResourceType, SnapshotAttributeName, Tag};
 use futures::future::BoxFuture;
 
 use super::cloud::{ec2_tags, rds_tag};
@@ -90,6 +88,7 @@ faults! {
     OtherAddressesAdmitted => other_addresses_admitted,
     OtherTargets => other_targets,
     SingleZoneLoadBalancer => single_zone_load_balancer,
+    SingleZoneServers => single_zone_servers,
     SingleZoneScalingGroup => single_zone_scaling_group,
     VpcOfTwoEnvironments => vpc_of_two_environments,
     SharedKey => shared_key,
@@ -98,6 +97,7 @@ faults! {
     KeyOpenToOtherAccount => key_open_to_other_account,
     SharedKeyPair => shared_key_pair,
     RoleTrustsOtherEnvironment => role_trusts_other_environment,
+    TableWithoutOwnKey => table_without_own_key,
     TableWithoutRecovery => table_without_recovery,
     FileSystemWithoutBackup => file_system_without_backup,
     SingleZoneFileSystem => single_zone_file_system,
@@ -122,6 +122,31 @@ async fn volume(cloud: &Cloud, environment: &str, key: Option<&str>) -> String {
     request.send().await.expect("CreateVolume").volume_id.expect("the id of the volume")
 }
 
+/// The tag by which `tests/moto/launch.py` knows until when a database can be restored.
+const RESTORABLE_UNTIL: &str = "moto:restorable-until";
+
+#[allow(clippy::disallowed_methods, reason = "the emulator has the clock of the machine")]
+fn three_days_ago() -> String {
+    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(72);
+    then.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+}
+
+/// Lets the time that a database or cluster can be restored to stay behind for three days, as if backups had failed.
+pub(crate) async fn stop_backups(cloud: &Cloud, arn: &str) {
+    let tag = aws_sdk_rds::types::Tag::builder().key(RESTORABLE_UNTIL).value(three_days_ago()).build();
+    cloud.rds().add_tags_to_resource().resource_name(arn).tags(tag).send().await.expect("AddTagsToResource");
+}
+
+async fn resume_backups(cloud: &Cloud, arn: &str) {
+    let request = cloud.rds().remove_tags_from_resource().resource_name(arn).tag_keys(RESTORABLE_UNTIL);
+    request.send().await.expect("RemoveTagsFromResource");
+}
+
+/// The ARN of a database (`db`) or a cluster (`cluster`).
+pub(crate) fn database_arn(cloud: &Cloud, kind: &str, id: &str) -> String {
+    format!("arn:aws:rds:{HOME}:{}:{kind}:{id}", cloud.account_id())
+}
+
 async fn drop_volume(cloud: &Cloud, volume: &str, snapshot: Option<&str>) {
     if let Some(snapshot) = snapshot {
         cloud.ec2().delete_snapshot().snapshot_id(snapshot).send().await.expect("DeleteSnapshot");
@@ -137,9 +162,13 @@ async fn unencrypted_volume(cloud: &Cloud, _: &Seed) -> Broken {
 }
 
 async fn volume_without_snapshot(cloud: &Cloud, seed: &Seed) -> Broken {
-    let volume = volume(cloud, "demo", Some(&seed.environment("demo").key)).await;
-    let expected = vec![("ebs-volume-recent-snapshot", volume.clone(), HOME)];
-    Broken::new(expected, async move |cloud| {
+    let volume = seed.environment("demo").volumes[0].clone();
+    let filter = Filter::builder().name("volume-id").values(&volume).build();
+    let found = cloud.ec2().describe_snapshots().owner_ids("self").filters(filter).send().await.expect("DescribeSnapshots").snapshots;
+    for snapshot in found.unwrap_or_default() {
+        cloud.ec2().delete_snapshot().set_snapshot_id(snapshot.snapshot_id).send().await.expect("DeleteSnapshot");
+    }
+    Broken::new(vec![("ebs-volume-recent-snapshot", volume.clone(), HOME)], async move |cloud| {
         super::volume_snapshot(&cloud, "demo", &volume).await;
     })
 }
@@ -147,17 +176,15 @@ async fn volume_without_snapshot(cloud: &Cloud, seed: &Seed) -> Broken {
 async fn volume_abroad(cloud: &Cloud, _: &Seed) -> Broken {
     const ABROAD: &str = "eu-west-1";
     let volume = volume(&cloud.at(ABROAD), "test", None).await;
-    let policies = ["every-resource-in-allowed-region", "ebs-volume-encrypted", "ebs-volume-recent-snapshot"];
+    let policies = ["every-resource-in-allowed-region", "ebs-volume-encrypted"];
     let expected = policies.into_iter().map(|policy| (policy, volume.clone(), ABROAD)).collect();
     Broken::new(expected, async move |cloud| drop_volume(&cloud.at(ABROAD), &volume, None).await)
 }
 
 async fn public_volume_snapshot(cloud: &Cloud, seed: &Seed) -> Broken {
     let snapshot = super::volume_snapshot(cloud, "production", &seed.environment("production").volumes[0]).await;
-    let everyone = CreateVolumePermission::builder().group(PermissionGroup::All).build();
-    let change = CreateVolumePermissionModifications::builder().add(everyone).build();
     let request = cloud.ec2().modify_snapshot_attribute().snapshot_id(&snapshot).attribute(SnapshotAttributeName::CreateVolumePermission);
-    request.create_volume_permission(change).send().await.expect("ModifySnapshotAttribute");
+    request.operation_type(OperationType::Add).group_names("all").send().await.expect("ModifySnapshotAttribute");
     Broken::new(vec![("ebs-snapshot-not-shared", snapshot.clone(), HOME)], async move |cloud| {
         cloud.ec2().delete_snapshot().snapshot_id(&snapshot).send().await.expect("DeleteSnapshot");
     })
@@ -170,11 +197,10 @@ async fn encryption_by_default_off(cloud: &Cloud, _: &Seed) -> Broken {
     })
 }
 
-/// moto makes the image's snapshot unencrypted, whatever it is made of.
+/// moto makes the image's snapshot unencrypted and without tags, whatever it is made of and asked for.
 async fn shared_image(cloud: &Cloud, seed: &Seed) -> Broken {
     let request = cloud.ec2().create_image().instance_id(&seed.environment("production").instances[0]).name("production-web");
     let request = request.tag_specifications(ec2_tags(ResourceType::Image, "production"));
-    let request = request.tag_specifications(ec2_tags(ResourceType::Snapshot, "production"));
     let image = request.send().await.expect("CreateImage").image_id.expect("the id of the image");
     let request = cloud.ec2().modify_image_attribute().image_id(&image).attribute("launchPermission");
     let request = request.operation_type(OperationType::Add).user_ids(STRANGER);
@@ -254,26 +280,14 @@ async fn no_backups(cloud: &Cloud, seed: &Seed) -> Broken {
     })
 }
 
-/// Backups that are configured and have failed for three days: the tag is read by `tests/moto/launch.py`.
+/// Backups that are configured and have failed for three days.
 async fn no_recent_snapshot(cloud: &Cloud, seed: &Seed) -> Broken {
     let database = seed.environment("production").databases.last().cloned().expect("a database");
     let snapshot = automated_snapshot(cloud, &database).await;
     cloud.rds().delete_db_snapshot().db_snapshot_identifier(snapshot).send().await.expect("DeleteDBSnapshot");
-    let arn = format!("arn:aws:rds:{HOME}:{}:db:{database}", cloud.account_id());
-    let tag = aws_sdk_rds::types::Tag::builder().key(RESTORABLE_UNTIL).value(three_days_ago()).build();
-    cloud.rds().add_tags_to_resource().resource_name(&arn).tags(tag).send().await.expect("AddTagsToResource");
-    Broken::new(vec![("rds-instance-recent-snapshot", database, HOME)], async move |cloud| {
-        let request = cloud.rds().remove_tags_from_resource().resource_name(arn).tag_keys(RESTORABLE_UNTIL);
-        request.send().await.expect("RemoveTagsFromResource");
-    })
-}
-
-const RESTORABLE_UNTIL: &str = "moto:restorable-until";
-
-#[allow(clippy::disallowed_methods, reason = "the emulator has the clock of the machine")]
-fn three_days_ago() -> String {
-    let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(72);
-    then.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+    let arn = database_arn(cloud, "db", &database);
+    stop_backups(cloud, &arn).await;
+    Broken::new(vec![("rds-instance-recent-snapshot", database, HOME)], async move |cloud| resume_backups(&cloud, &arn).await)
 }
 
 async fn shared_database_snapshot(cloud: &Cloud, seed: &Seed) -> Broken {
@@ -334,13 +348,9 @@ async fn cluster_without_recent_snapshot(cloud: &Cloud, seed: &Seed) -> Broken {
     let snapshot = automated_cluster_snapshot(cloud, &cluster).await;
     let request = cloud.rds().delete_db_cluster_snapshot().db_cluster_snapshot_identifier(snapshot);
     request.send().await.expect("DeleteDBClusterSnapshot");
-    let arn = format!("arn:aws:rds:{HOME}:{}:cluster:{cluster}", cloud.account_id());
-    let tag = aws_sdk_rds::types::Tag::builder().key(RESTORABLE_UNTIL).value(three_days_ago()).build();
-    cloud.rds().add_tags_to_resource().resource_name(&arn).tags(tag).send().await.expect("AddTagsToResource");
-    Broken::new(vec![("rds-cluster-recent-snapshot", cluster, HOME)], async move |cloud| {
-        let request = cloud.rds().remove_tags_from_resource().resource_name(arn).tag_keys(RESTORABLE_UNTIL);
-        request.send().await.expect("RemoveTagsFromResource");
-    })
+    let arn = database_arn(cloud, "cluster", &cluster);
+    stop_backups(cloud, &arn).await;
+    Broken::new(vec![("rds-cluster-recent-snapshot", cluster, HOME)], async move |cloud| resume_backups(&cloud, &arn).await)
 }
 
 async fn replica_in_other_environment(cloud: &Cloud, seed: &Seed) -> Broken {
@@ -500,6 +510,18 @@ async fn single_zone_load_balancer(cloud: &Cloud, seed: &Seed) -> Broken {
     })
 }
 
+async fn single_zone_servers(cloud: &Cloud, seed: &Seed) -> Broken {
+    const NAME: &str = "production-api";
+    let production = seed.environment("production");
+    // The first server stands in the first zone.
+    let group = super::target_group(cloud, production, NAME, &production.instances[..1]).await;
+    let listener = super::listener(cloud, &production.load_balancer, &group, 8080).await;
+    Broken::new(vec![("web-servers-multi-az", NAME.to_owned(), HOME)], async move |cloud| {
+        cloud.elb().delete_listener().listener_arn(listener).send().await.expect("DeleteListener");
+        cloud.elb().delete_target_group().target_group_arn(group).send().await.expect("DeleteTargetGroup");
+    })
+}
+
 /// Servers with a snapshot of each volume.
 async fn servers(cloud: &Cloud, environment: &Environment, subnet: &str, key_pair: &str, count: i32) -> Vec<String> {
     let instances = super::run(cloud, environment, subnet, key_pair, count).await;
@@ -527,8 +549,9 @@ async fn single_zone_scaling_group(cloud: &Cloud, seed: &Seed) -> Broken {
 
 async fn vpc_of_two_environments(cloud: &Cloud, seed: &Seed) -> Broken {
     let test = seed.environment("test");
-    let guest = Environment { name: "demo", ..test.clone() };
-    let instances = servers(cloud, &guest, &test.subnets[0], &seed.environment("demo").key_pair, 1).await;
+    // Everything of demo but the place.
+    let guest = Environment { web_group: test.web_group.clone(), ..seed.environment("demo").clone() };
+    let instances = servers(cloud, &guest, &test.subnets[0], &guest.key_pair, 1).await;
     Broken::new(vec![("vpc-in-one-environment", test.vpc.clone(), HOME)], async move |cloud| terminate(&cloud, instances).await)
 }
 
@@ -550,9 +573,10 @@ async fn key_not_rotated(cloud: &Cloud, seed: &Seed) -> Broken {
 }
 
 async fn key_disabled(cloud: &Cloud, seed: &Seed) -> Broken {
-    let key = seed.environment("demo").key.clone();
+    // moto wants the id here, not the ARN.
+    let key = seed.environment("demo").key_id();
     cloud.kms().disable_key().key_id(&key).send().await.expect("DisableKey");
-    Broken::new(vec![("kms-key-usable", id_of(&key), HOME)], async move |cloud| {
+    Broken::new(vec![("kms-key-usable", key.clone(), HOME)], async move |cloud| {
         cloud.kms().enable_key().key_id(key).send().await.expect("EnableKey");
     })
 }
@@ -591,9 +615,18 @@ async fn role_trusts_other_environment(cloud: &Cloud, seed: &Seed) -> Broken {
     })
 }
 
+/// Tests ask for keys of its own in production.
+async fn table_without_own_key(cloud: &Cloud, seed: &Seed) -> Broken {
+    const NAME: &str = "production-locks";
+    super::table(cloud, seed.environment("production"), NAME, false, true).await;
+    Broken::new(vec![("dynamodb-table-encrypted", NAME.to_owned(), HOME)], async |cloud| {
+        cloud.dynamodb().delete_table().table_name(NAME).send().await.expect("DeleteTable");
+    })
+}
+
 async fn table_without_recovery(cloud: &Cloud, seed: &Seed) -> Broken {
     const NAME: &str = "staging-imports";
-    super::table(cloud, seed.environment("staging"), NAME, false).await;
+    super::table(cloud, seed.environment("staging"), NAME, true, false).await;
     let policies = ["dynamodb-point-in-time-recovery", "dynamodb-recent-restorable-time"];
     let expected = policies.into_iter().map(|policy| (policy, NAME.to_owned(), HOME)).collect();
     Broken::new(expected, async |cloud| super::recover(&cloud, NAME).await)
@@ -632,7 +665,9 @@ pub(crate) async fn key_replicated_abroad(cloud: &Cloud) -> Vec<Expected> {
     let request = cloud.kms().create_key().description("worldwide").key_usage(KeyUsageType::EncryptDecrypt).multi_region(true).tags(tag());
     let made = request.send().await.expect("CreateKey").key_metadata.expect("the key");
     let id = made.key_id;
-    cloud.kms().replicate_key().key_id(&id).replica_region(OVERSEAS).tags(tag()).send().await.expect("ReplicateKey");
+    cloud.kms().replicate_key().key_id(&id).replica_region(OVERSEAS).send().await.expect("ReplicateKey");
+    // moto would not tag the replica on the way.
+    cloud.at(OVERSEAS).kms().tag_resource().key_id(&id).tags(tag()).send().await.expect("TagResource");
     for place in [cloud.clone(), cloud.at(OVERSEAS)] {
         place.kms().enable_key_rotation().key_id(&id).send().await.expect("EnableKeyRotation");
     }

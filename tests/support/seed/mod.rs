@@ -79,8 +79,8 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// As little as has everything.
-    pub(crate) const SMALL: Self = Self { servers: 2, databases: 1, buckets: 1, tables: 1 };
+    /// As little as has everything that a fault needs.
+    pub(crate) const SMALL: Self = Self { servers: 2, databases: 2, buckets: 1, tables: 1 };
     /// Hundreds of resources.
     pub(crate) const LARGE: Self = Self { servers: 12, databases: 5, buckets: 4, tables: 3 };
 }
@@ -88,9 +88,7 @@ impl Size {
 impl Seed {
     /// Makes the four environments. There is nothing wrong with them.
     pub(crate) async fn clean(cloud: &Cloud, size: Size) -> Self {
-        for region in cloud.enabled_regions().await {
-            cloud.at(&region).ec2().enable_ebs_encryption_by_default().send().await.expect("EnableEbsEncryptionByDefault");
-        }
+        cloud.ec2().enable_ebs_encryption_by_default().send().await.expect("EnableEbsEncryptionByDefault");
         let mut environments = Vec::new();
         for (name, number) in ENVIRONMENTS {
             environments.push(environment(cloud, name, number, size).await);
@@ -111,11 +109,16 @@ impl Seed {
     /// A vault for each environment. AWS Backup has an emulator of its own.
     pub(crate) async fn vaults(&self, backup: &Cloud) {
         for environment in &self.environments {
-            let vault = backup.backup().create_backup_vault().backup_vault_name(format!("{}-daily", environment.name));
-            let vault = vault.encryption_key_arn(&environment.key).backup_vault_tags("Environment", environment.name);
-            vault.send().await.expect("CreateBackupVault");
+            vault(backup, environment, &format!("{}-daily", environment.name), true).await;
         }
     }
+}
+
+/// A vault.
+pub(crate) async fn vault(backup: &Cloud, environment: &Environment, name: &str, with_key: bool) {
+    let vault = backup.backup().create_backup_vault().backup_vault_name(name);
+    let vault = vault.set_encryption_key_arn(with_key.then(|| environment.key.clone()));
+    vault.backup_vault_tags("Environment", environment.name).send().await.expect("CreateBackupVault");
 }
 
 async fn environment(cloud: &Cloud, name: &'static str, number: u8, size: Size) -> Environment {
@@ -286,7 +289,7 @@ async fn front(cloud: &Cloud, environment: &mut Environment) {
     let name = format!("{}-web", environment.name);
     environment.load_balancer = load_balancer(cloud, environment, &name, &environment.subnets[..2]).await;
     environment.target_group = target_group(cloud, environment, &name, &environment.instances).await;
-    listener(cloud, &environment.load_balancer, &environment.target_group).await;
+    listener(cloud, &environment.load_balancer, &environment.target_group, 80).await;
 }
 
 /// A load balancer: its ARN.
@@ -308,11 +311,12 @@ pub(crate) async fn target_group(cloud: &Cloud, environment: &Environment, name:
     arn
 }
 
-/// A listener that forwards: only then the target group names its load balancer.
-pub(crate) async fn listener(cloud: &Cloud, load_balancer: &str, target_group: &str) {
+/// A listener that forwards: its ARN. Only then the target group names its load balancer.
+pub(crate) async fn listener(cloud: &Cloud, load_balancer: &str, target_group: &str, port: i32) -> String {
     let action = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(target_group).build();
-    let request = cloud.elb().create_listener().load_balancer_arn(load_balancer).protocol(ProtocolEnum::Http).port(80);
-    request.default_actions(action).send().await.expect("CreateListener");
+    let request = cloud.elb().create_listener().load_balancer_arn(load_balancer).protocol(ProtocolEnum::Http).port(port);
+    let made = request.default_actions(action).send().await.expect("CreateListener").listeners.unwrap_or_default();
+    made.into_iter().next().and_then(|l| l.listener_arn).expect("the ARN of the listener")
 }
 
 /// A group that holds the servers. What moto starts for a group is all in one zone and has a second, unencrypted volume:
@@ -451,21 +455,21 @@ async fn flow_log(cloud: &Cloud, environment: &Environment) {
 async fn tables(cloud: &Cloud, environment: &mut Environment, count: u8) {
     for at in 1..=count {
         let name = format!("{}-sessions-{at}", environment.name);
-        table(cloud, environment, &name, true).await;
+        table(cloud, environment, &name, true, true).await;
         environment.tables.push(name);
     }
 }
 
-/// A table, encrypted with the key of its environment.
-pub(crate) async fn table(cloud: &Cloud, environment: &Environment, name: &str, recovery: bool) {
+/// A table, encrypted with the key of its environment or by AWS.
+pub(crate) async fn table(cloud: &Cloud, environment: &Environment, name: &str, own_key: bool, recovery: bool) {
     use aws_sdk_dynamodb::types::Tag;
     let id = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S).build().expect("an attribute");
     let hash = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().expect("a key");
     let sse = SseSpecification::builder().enabled(true).sse_type(SseType::Kms).kms_master_key_id(&environment.key).build();
     let tag = Tag::builder().key("Environment").value(environment.name).build().expect("a tag");
     let request = cloud.dynamodb().create_table().table_name(name).attribute_definitions(id).key_schema(hash);
-    let request = request.billing_mode(BillingMode::PayPerRequest).sse_specification(sse).deletion_protection_enabled(false).tags(tag);
-    request.send().await.expect("CreateTable");
+    let request = request.billing_mode(BillingMode::PayPerRequest).deletion_protection_enabled(false).tags(tag);
+    request.set_sse_specification(own_key.then_some(sse)).send().await.expect("CreateTable");
     if recovery {
         recover(cloud, name).await;
     }
