@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use keur::estate::{RecordType, Type};
+use serde_json::{Map, Value as Json, json};
+
 const TYPES: usize = 10;
 
 fn main() -> std::io::Result<()> {
@@ -16,16 +19,20 @@ fn main() -> std::io::Result<()> {
 "as_of":"2026-01-15T12:00:00Z","source":"live","tool":"synthetic","identity":null,
 "accounts":[{{"id":"111111111111","name":null}}],"regions":["eu-central-1"],"calls":0}},"resources":["#
     )?;
+    let registry = keur::aws::registry();
     let mut counts = [0_usize; TYPES];
     for n in 0..count {
         let (kind, arn, id, properties) = resource(n, &mut counts);
+        let given: Map<String, Json> = serde_json::from_str(&format!("{{{properties}}}")).expect("an object");
+        let declared = &registry.get(kind).expect("a type").properties;
+        let properties = Json::Object(filled(declared, given));
         let environment = ["production", "staging", "test", "demo"][(n / TYPES) % 4];
         let comma = if n == 0 { "" } else { "," };
         write!(
             out,
             r#"{comma}
 {{"type":"{kind}","arn":"{arn}","id":"{id}","name":"{id}","account":"111111111111","region":"eu-central-1",
-"tags":{{"Environment":"{environment}","Owner":"web"}},"properties":{{{properties}}},"responses":[]}}"#
+"tags":{{"Environment":"{environment}","Owner":"web"}},"properties":{properties},"responses":[]}}"#
         )?;
     }
     write!(out, r#"],"listings":["#)?;
@@ -41,6 +48,31 @@ fn main() -> std::io::Result<()> {
         .collect();
     writeln!(out, "{}]}}", listings.join(",\n"))?;
     out.flush()
+}
+
+/// The record with every field: null where that may be, and something plain elsewhere.
+fn filled(record: &RecordType, mut given: Map<String, Json>) -> Map<String, Json> {
+    let value = |field: &keur::estate::Field, given: Option<Json>| plain(&field.ty, given);
+    record.fields.iter().map(|field| (field.name.clone(), value(field, given.remove(&field.name)))).collect()
+}
+
+fn plain(ty: &Type, given: Option<Json>) -> Json {
+    match (ty, given) {
+        (Type::Record(record), Some(Json::Object(given))) => Json::Object(filled(record, given)),
+        (Type::Record(record), None) => Json::Object(filled(record, Map::new())),
+        (Type::List(item), Some(Json::Array(given))) => given.into_iter().map(|json| plain(item, Some(json))).collect(),
+        (Type::Nullable(inner), Some(given)) if !given.is_null() => plain(inner, Some(given)),
+        (_, Some(given)) => given,
+        (Type::Nullable(_) | Type::Null, None) => Json::Null,
+        (Type::Bool, None) => json!(true),
+        (Type::Int, None) => json!(1),
+        (Type::Double, None) => json!(1.0),
+        (Type::Timestamp, None) => json!("2026-01-15T03:00:00Z"),
+        (Type::Duration, None) => json!("1h"),
+        (Type::List(_), None) => json!([]),
+        (Type::Map(_), None) => json!({}),
+        (Type::String | Type::Resource(_), None) => json!("x"),
+    }
 }
 
 const KINDS: [&str; TYPES] = [
@@ -81,7 +113,7 @@ fn resource(n: usize, counts: &mut [usize; TYPES]) -> (&'static str, String, Str
             "vol",
             format!(
                 r#""volume_id":"vol-{number}","encrypted":true,"kms_key_id":null,"state":"in-use","availability_zone":"eu-central-1a",
-"attachment_instance_ids":["i-{number}"]"#
+"attachments":[{{"instance_id":"i-{number}"}}]"#
             ),
         ),
         2 => (

@@ -2,125 +2,135 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::estate::{Estate, Gap, Reason, Value};
+use crate::estate::{Estate, Gap, Reason, Resource, Value};
 
-struct Vpc {
-    at: u32,
-    id: Arc<str>,
-    ranges: Vec<IpNet>,
+/// The addresses of all VPCs, so that what overlaps with a range is found without asking every VPC.
+#[derive(Default)]
+struct Addresses {
+    /// Block → positions of the VPCs that have it.
+    blocks: HashMap<IpNet, Vec<u32>>,
+    /// Blocks by their first address.
+    by_start: BTreeMap<(IpAddr, u8), IpNet>,
+    /// Id of a VPC → its position and blocks.
+    vpcs: HashMap<Arc<str>, (u32, Vec<IpNet>)>,
+    /// Why there may be more.
+    open: BTreeSet<Arc<Gap>>,
+}
+
+impl Addresses {
+    fn of(estate: &Estate) -> Self {
+        let mut all = Self::default();
+        for at in estate.of_type("AWS::EC2::VPC") {
+            let vpc = &estate.resources[at];
+            let position = u32::try_from(at).expect("internal error: more than 2^32 resources");
+            let mut own = Vec::new();
+            for value in ["cidr_blocks", "ipv6_cidr_blocks"].into_iter().flat_map(|path| vpc.values_at(path)) {
+                match value {
+                    Value::String(text) => match text.parse::<IpNet>() {
+                        Ok(block) => own.push(block.trunc()),
+                        Err(_) => drop(all.open.insert(unparsable(&vpc.account, &vpc.region, &text))),
+                    },
+                    Value::Unknown(gap) => drop(all.open.insert(gap)),
+                    _ => {}
+                }
+            }
+            for block in &own {
+                all.blocks.entry(*block).or_default().push(position);
+                all.by_start.insert((block.network(), block.prefix_len()), *block);
+            }
+            all.vpcs.insert(Arc::clone(&vpc.id), (position, own));
+        }
+        for listing in estate.listings.iter().filter(|l| l.kind == "AWS::EC2::VPC") {
+            all.open.extend(listing.gap.iter().cloned().map(Arc::new));
+        }
+        all.open.extend(estate.run.accounts.iter().filter_map(|a| a.gap.clone().map(Arc::new)));
+        all
+    }
+
+    /// The VPCs with addresses that the range covers beyond those in `own`: environments that are isolated
+    /// often use the same addresses. Two blocks overlap only if one holds the other; the smaller one is
+    /// what they share.
+    fn reached(&self, range: IpNet, own: &[IpNet], found: &mut BTreeSet<u32>) {
+        let foreign = |shared: &IpNet| !own.iter().any(|here| here.contains(shared));
+        let mut wider = Some(range);
+        while let Some(block) = wider {
+            if foreign(&range)
+                && let Some(vpcs) = self.blocks.get(&block)
+            {
+                found.extend(vpcs);
+            }
+            wider = block.supernet();
+        }
+        let within = self.by_start.range((range.network(), 0)..=(range.broadcast(), u8::MAX)).map(|(_, block)| block);
+        for block in within.filter(|block| range.contains(*block) && foreign(block)) {
+            found.extend(&self.blocks[block]);
+        }
+    }
 }
 
 /// For every security group, the VPCs with addresses it admits beyond those of its own VPC.
 pub(super) fn edges(estate: &Estate) -> Vec<(u32, Value)> {
-    let mut open: BTreeSet<Arc<Gap>> = BTreeSet::new();
-    let mut vpcs = Vec::new();
-    for at in estate.of_type("AWS::EC2::VPC") {
-        let vpc = &estate.resources[at];
-        let mut ranges = Vec::new();
-        for path in ["cidr_blocks", "ipv6_cidr_blocks"] {
-            for value in vpc.values_at(path) {
-                match value {
-                    Value::String(text) => match text.parse() {
-                        Ok(range) => ranges.push(range),
-                        Err(_) => drop(open.insert(unparsable(&vpc.account, &vpc.region, &text))),
-                    },
-                    Value::Unknown(gap) => drop(open.insert(gap)),
-                    _ => {}
-                }
-            }
-        }
-        let at = u32::try_from(at).expect("internal error: more than 2^32 resources");
-        vpcs.push(Vpc { at, id: Arc::clone(&vpc.id), ranges });
-    }
-    for listing in estate.listings.iter().filter(|l| l.kind == "AWS::EC2::VPC") {
-        open.extend(listing.gap.iter().cloned().map(Arc::new));
-    }
-    open.extend(estate.run.accounts.iter().filter_map(|a| a.gap.clone().map(Arc::new)));
-    let groups = estate.of_type("AWS::EC2::SecurityGroup");
-    groups
+    let addresses = Addresses::of(estate);
+    estate
+        .of_type("AWS::EC2::SecurityGroup")
         .map(|at| {
             let position = u32::try_from(at).expect("internal error: more than 2^32 resources");
-            (position, admitted(estate, at, &vpcs, &open))
+            (position, admitted(&estate.resources[at], &addresses))
         })
         .collect()
 }
 
-fn admitted(estate: &Estate, at: usize, vpcs: &[Vpc], open: &BTreeSet<Arc<Gap>>) -> Value {
-    let group = &estate.resources[at];
-    let own_id = group.values_at("vpc_id").pop();
-    let own: Vec<IpNet> = match &own_id {
-        Some(Value::String(id)) => vpcs.iter().filter(|v| v.id == *id).flat_map(|v| v.ranges.iter().copied()).collect(),
-        _ => Vec::new(),
-    };
+fn admitted(group: &Resource, addresses: &Addresses) -> Value {
     let mut found = BTreeSet::new();
     let mut gaps: BTreeSet<Arc<Gap>> = BTreeSet::new();
-    if let Some(Value::Unknown(gap)) = &own_id {
-        gaps.insert(Arc::clone(gap));
-    }
+    let own = match group.values_at("vpc_id").pop() {
+        Some(Value::String(id)) => addresses.vpcs.get(&id),
+        Some(Value::Unknown(gap)) => {
+            gaps.insert(gap);
+            None
+        }
+        _ => None,
+    };
+    let own_blocks = own.map_or(&[][..], |(_, blocks)| blocks);
     let mut narrow = false;
-    for path in ["ip_permissions[].cidr_ips", "ip_permissions[].cidr_ipv6s"] {
-        for value in group.values_at(path) {
-            match value {
-                Value::String(text) => match text.parse::<IpNet>() {
-                    Ok(range) if range.prefix_len() == 0 => {}
-                    Ok(range) => {
-                        narrow = true;
-                        let others = vpcs.iter().filter(|v| !is_own(&own_id, v));
-                        found.extend(others.filter(|v| reaches(&range, v, &own)).map(|v| v.at));
-                    }
-                    Err(_) => drop(gaps.insert(unparsable(&group.account, &group.region, &text))),
-                },
-                Value::Unknown(gap) => drop(gaps.insert(gap)),
-                _ => {}
-            }
+    for value in ["ip_permissions[].cidr_ips", "ip_permissions[].cidr_ipv6s"].into_iter().flat_map(|path| group.values_at(path)) {
+        match value {
+            Value::String(text) => match text.parse::<IpNet>() {
+                Ok(range) if range.prefix_len() == 0 => {}
+                Ok(range) => {
+                    narrow = true;
+                    addresses.reached(range.trunc(), own_blocks, &mut found);
+                }
+                Err(_) => drop(gaps.insert(unparsable(&group.account, &group.region, &text))),
+            },
+            Value::Unknown(gap) => drop(gaps.insert(gap)),
+            _ => {}
         }
     }
+    if let Some((position, _)) = own {
+        found.remove(position);
+    }
     for value in group.values_at("ip_permissions[].prefix_list_ids") {
-        let what = match value {
-            Value::String(id) => id,
-            Value::Unknown(gap) => {
-                gaps.insert(gap);
-                continue;
+        match value {
+            Value::String(id) => {
+                let entries = format!("entries of prefix list {id}");
+                gaps.insert(Arc::new(crate::estate::not_collected("ec2", &group.account, &group.region, &entries)));
             }
-            _ => continue,
-        };
-        gaps.insert(Arc::new(crate::estate::not_collected(
-            "ec2",
-            &group.account,
-            &group.region,
-            &format!("entries of prefix list {what}"),
-        )));
+            Value::Unknown(gap) => drop(gaps.insert(gap)),
+            _ => {}
+        }
     }
     // Only a range that is admitted can reach into a VPC that was not seen.
     if narrow {
-        gaps.extend(open.iter().cloned());
+        gaps.extend(addresses.open.iter().cloned());
     }
     Value::List(found.into_iter().map(Value::Resource).chain(gaps.into_iter().map(Value::Unknown)).collect())
-}
-
-fn is_own(own: &Option<Value>, vpc: &Vpc) -> bool {
-    matches!(own, Some(Value::String(id)) if *id == vpc.id)
-}
-
-/// Whether the range covers addresses of the VPC that the group's own VPC does not have as well:
-/// environments that are isolated often use the same addresses.
-fn reaches(range: &IpNet, vpc: &Vpc, own: &[IpNet]) -> bool {
-    vpc.ranges.iter().any(|there| {
-        // Two blocks overlap only if one holds the other; the smaller one is what they share.
-        let shared = if range.contains(there) {
-            there
-        } else if there.contains(range) {
-            range
-        } else {
-            return false;
-        };
-        !own.iter().any(|here| here.contains(shared))
-    })
 }
 
 fn unparsable(account: &str, region: &str, text: &str) -> Arc<Gap> {
@@ -133,4 +143,33 @@ fn unparsable(account: &str, region: &str, text: &str) -> Arc<Gap> {
         code: None,
         subject: Some(format!("`{text}` is not an address range")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Addresses;
+
+    #[test]
+    fn overlap_is_found_in_both_directions_and_own_addresses_do_not_count() {
+        let mut all = Addresses::default();
+        for (position, block) in [(1, "10.1.0.0/16"), (2, "10.2.0.0/16"), (3, "10.2.8.0/24"), (4, "fd00::/56")] {
+            let block: ipnet::IpNet = block.parse().unwrap();
+            all.blocks.entry(block).or_default().push(position);
+            all.by_start.insert((block.network(), block.prefix_len()), block);
+        }
+        let reached = |range: &str, own: &[&str]| {
+            let own: Vec<ipnet::IpNet> = own.iter().map(|block| block.parse().unwrap()).collect();
+            let mut found = BTreeSet::new();
+            all.reached(range.parse().unwrap(), &own, &mut found);
+            found.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(reached("10.0.0.0/8", &[]), [1, 2, 3]);
+        assert_eq!(reached("10.2.8.4/32", &[]), [2, 3]);
+        assert_eq!(reached("10.2.8.4/32", &["10.2.0.0/16"]), [0_u32; 0], "shared with the group's own VPC");
+        assert_eq!(reached("10.0.0.0/8", &["10.2.0.0/16"]), [1]);
+        assert_eq!(reached("192.168.0.0/16", &[]), [0_u32; 0]);
+        assert_eq!(reached("fd00::/32", &[]), [4]);
+    }
 }

@@ -215,9 +215,15 @@ struct Index {
     keys: HashMap<(&'static str, &'static str), Positions>,
     /// Type of the part → path to the key, type of the whole, path on it.
     parts: HashMap<&'static str, Vec<(&'static str, &'static str, &'static str)>>,
+    unseen: Unseen,
 }
 
 impl Index {
+    /// Why a whole of `resource` may have been missed.
+    fn unseen(&self, whole: &str, resource: &Resource) -> Option<Arc<Gap>> {
+        self.unseen.in_place(whole, &resource.account, &resource.region)
+    }
+
     fn new(estate: &Estate) -> Self {
         let mut keys: HashMap<_, Positions> = HashMap::new();
         let mut parts: HashMap<_, Vec<_>> = HashMap::new();
@@ -235,7 +241,29 @@ impl Index {
                 index
             });
         }
-        Self { keys, parts }
+        Self { keys, parts, unseen: Unseen::new(estate) }
+    }
+}
+
+/// What could not be listed, or not to the end.
+pub(super) struct Unseen(HashMap<(String, String, String), Arc<Gap>>);
+
+impl Unseen {
+    pub(super) fn new(estate: &Estate) -> Self {
+        let gaps = estate.listings.iter().filter_map(|listing| {
+            let place = (listing.kind.clone(), listing.account.clone(), listing.region.clone());
+            Some((place, Arc::new(listing.gap.clone()?)))
+        });
+        Self(gaps.collect())
+    }
+
+    /// Why something of that type may have been missed there.
+    pub(super) fn in_place(&self, kind: &str, account: &str, region: &str) -> Option<Arc<Gap>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let at = |region: &str| self.0.get(&(kind.to_owned(), account.to_owned(), region.to_owned())).cloned();
+        at(region).or_else(|| at("*"))
     }
 }
 
@@ -264,6 +292,7 @@ impl Resolver<'_> {
         let Some(parts) = self.index.parts.get(resource.kind.name.as_str()) else {
             return Environment::Unassigned;
         };
+        let mut unseen: Option<Arc<Gap>> = None;
         for (path, whole, key) in parts {
             let mut names: BTreeMap<Arc<str>, String> = BTreeMap::new();
             for value in resource.values_at(path) {
@@ -277,7 +306,18 @@ impl Resolver<'_> {
                     let other = &self.estate.resources[*other];
                     *key == "arn" || (other.account == resource.account && other.region == resource.region)
                 });
-                for other in near.collect::<Vec<_>>() {
+                let near: Vec<usize> = near.collect();
+                // A whole that could not be listed is there all the same. Where the key may be that of several
+                // types, another of them may have it.
+                if near.is_empty()
+                    && let Some(gap) = self.index.unseen(whole, resource)
+                {
+                    if parts.iter().filter(|(other, ..)| other == path).count() == 1 {
+                        return Environment::Unknown(gap);
+                    }
+                    unseen = unseen.or(Some(gap));
+                }
+                for other in near {
                     match self.resolve(other, depth + 1) {
                         Environment::Named { name, .. } => {
                             let whole = &self.estate.resources[other];
@@ -299,7 +339,7 @@ impl Resolver<'_> {
                 _ => return Environment::Ambiguous(names.into_iter().map(|(name, _)| name).collect()),
             }
         }
-        Environment::Unassigned
+        unseen.map_or(Environment::Unassigned, Environment::Unknown)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::environments::Unseen;
 use crate::estate::{Estate, Fetched, Gap, Resource, Value};
 
 /// Something in a VPC, with the path to the VPC's id: a default VPC with any of these is in use.
@@ -21,6 +22,7 @@ const FITTINGS: &[(&str, &str)] =
 /// Marks them.
 pub(super) fn mark(estate: &mut Estate) {
     let vpcs = default_vpcs(estate);
+    let unlisted = Unseen::new(estate);
     let fittings: BTreeMap<&str, &str> = FITTINGS.iter().copied().collect();
     for resource in &mut estate.resources {
         let kind = resource.kind.name.as_str();
@@ -39,7 +41,14 @@ pub(super) fn mark(estate: &mut Estate) {
             "AWS::Backup::BackupVault" => empty_default_vault(resource),
             _ => match fittings.get(kind) {
                 Some(path) => match vpc_of(resource, path) {
-                    Ok(vpc) => vpc.and_then(|id| vpcs.get(&*id).cloned()).unwrap_or(Fetched::Absent),
+                    Ok(None) => Fetched::Absent,
+                    Ok(Some(id)) => match vpcs.get(&*id) {
+                        Some(rule) => rule.clone(),
+                        // The VPC may be AWS's own.
+                        None => unlisted
+                            .in_place("AWS::EC2::VPC", &resource.account, &resource.region)
+                            .map_or(Fetched::Absent, Fetched::Unknown),
+                    },
                     Err(gap) => Fetched::Unknown(gap),
                 },
                 None => Fetched::Absent,

@@ -82,15 +82,20 @@ impl Size {
     /// As little as has everything that a fault needs.
     pub(crate) const SMALL: Self = Self { servers: 2, databases: 2, buckets: 1, tables: 1 };
     /// Hundreds of resources.
-    pub(crate) const LARGE: Self = Self { servers: 12, databases: 5, buckets: 4, tables: 3 };
+    pub(crate) const LARGE: Self = Self { servers: 8, databases: 4, buckets: 2, tables: 2 };
 }
 
 impl Seed {
     /// Makes the four environments. There is nothing wrong with them.
     pub(crate) async fn clean(cloud: &Cloud, size: Size) -> Self {
+        Self::of(cloud, &ENVIRONMENTS.map(|(name, _)| name), size).await
+    }
+
+    /// Makes some of the environments.
+    pub(crate) async fn of(cloud: &Cloud, names: &[&str], size: Size) -> Self {
         cloud.ec2().enable_ebs_encryption_by_default().send().await.expect("EnableEbsEncryptionByDefault");
         let mut environments = Vec::new();
-        for (name, number) in ENVIRONMENTS {
+        for (name, number) in ENVIRONMENTS.into_iter().filter(|(name, _)| names.contains(name)) {
             environments.push(environment(cloud, name, number, size).await);
         }
         Self { environments }
