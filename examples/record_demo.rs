@@ -18,7 +18,8 @@ use seed::faults::Fault;
 use seed::{Cloud, Seed, Size};
 
 /// What speaks for itself.
-const FAULTS: &[Fault] = &[Fault::SingleZoneDatabase, Fault::UnencryptedVolume, Fault::NoRecentSnapshot, Fault::BucketAbroad, Fault::Peering];
+const FAULTS: &[Fault] =
+    &[Fault::SingleZoneDatabase, Fault::UnencryptedVolume, Fault::NoRecentSnapshot, Fault::BucketAbroad, Fault::Peering];
 
 /// Everything may be read but this: the demo has a gap to show.
 const RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},

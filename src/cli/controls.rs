@@ -1,13 +1,12 @@
 //! `keur controls`: what each control rests on.
 
 use clap::Args;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
 use serde_json::json;
 
 use super::setup::Setup;
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
 use crate::framework::Control;
+use crate::report::grid;
 
 /// Options of `keur controls`.
 #[derive(Debug, Args)]
@@ -38,18 +37,16 @@ pub(super) fn run(args: ControlsArgs, terminal: &Terminal) -> Outcome {
         text.push('\n');
         return output::stdout(text.as_bytes());
     }
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(terminal.style.width);
-    table.set_header(["Control", "Title", "2013", "Rests on", "By"]);
+    let mut rows = Vec::new();
     let mut counts = std::collections::BTreeMap::new();
     for control in &framework.controls {
         *counts.entry(control.coverage()).or_insert(0) += 1;
-        table.add_row([control.id.as_str(), &control.title, &control.ids_2013.join("\n"), control.coverage(), &by(control)]);
+        rows.push(vec![control.id.clone(), control.title.clone(), control.ids_2013.join("\n"), control.coverage().to_owned(), by(control)]);
     }
     let summary = counts.iter().map(|(word, n)| format!("{n} {word}")).collect::<Vec<_>>().join(", ");
     output::to_stdout(|out| {
-        for line in table.to_string().lines() {
-            writeln!(out, "{}", line.trim_end())?;
+        for line in grid(terminal.style.width, &["Control", "Title", "2013", "Rests on", "By"], rows, &[]) {
+            writeln!(out, "{line}")?;
         }
         writeln!(out, "{}: {} controls: {summary}", framework.title, framework.controls.len())
     })?;

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 
-use crate::report::Style;
+use crate::report::{self, Style};
 
 /// Checks a live AWS estate against declarative policies, and reports every deviation as evidence for
 /// ISO/IEC 27001 controls. What could not be read is unknown, never a pass.
@@ -140,7 +140,7 @@ impl Terminal {
     fn detect() -> Self {
         let color = |terminal: bool| terminal && !set("NO_COLOR") && !is("TERM", "dumb");
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        let width = comfy_table::Table::new().width().filter(|_| out).or_else(columns).unwrap_or(100);
+        let width = report::terminal_width().filter(|_| out).or_else(columns).unwrap_or(100);
         Self {
             color: color(err),
             #[cfg(feature = "aws")]

@@ -5,8 +5,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
 
 use super::setup::{Setup, Sources};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
@@ -15,6 +13,7 @@ use crate::estate::Type;
 use crate::evaluate::run_tests;
 use crate::framework::controls_of;
 use crate::policy::Policy;
+use crate::report::grid;
 
 /// Commands on policies.
 #[derive(Debug, Subcommand)]
@@ -124,27 +123,27 @@ fn test(args: &PathArgs, terminal: &Terminal) -> Outcome {
 
 fn list(args: &ListArgs, terminal: &Terminal) -> Outcome {
     let setup = Setup::load(&args.common.sources(), terminal)?;
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(terminal.style.width);
-    if args.parameters {
-        table.set_header(["Parameter", "Type", "Value", "What it decides"]);
+    let mut rows = Vec::new();
+    let header: &[&str] = if args.parameters {
         for (parameter, setting) in setup.bundle.parameters.iter() {
             let mut value = plain(&setting.default);
             for (environment, other) in &setting.environments {
                 value.push_str(&format!("\n{environment}: {}", plain(other)));
             }
-            table.add_row([parameter.name.as_str(), parameter.ty.as_str(), &value, &parameter.doc]);
+            rows.push(vec![parameter.name.clone(), parameter.ty.as_str().to_owned(), value, parameter.doc.clone()]);
         }
+        &["Parameter", "Type", "Value", "What it decides"]
     } else {
-        table.set_header(["Policy", "Severity", "Statement", "About", "Title"]);
         for policy in &setup.bundle.policies {
             let about = policy.resource.as_ref().map_or("every type", |k| k.name.trim_start_matches("AWS::"));
-            table.add_row([policy.id.as_str(), policy.severity.as_str(), &policy.statement, about, &policy.title]);
+            let severity = policy.severity.as_str().to_owned();
+            rows.push(vec![policy.id.clone(), severity, policy.statement.clone(), about.to_owned(), policy.title.clone()]);
         }
-    }
+        &["Policy", "Severity", "Statement", "About", "Title"]
+    };
     output::to_stdout(|out| {
-        for line in table.to_string().lines() {
-            writeln!(out, "{}", line.trim_end())?;
+        for line in grid(terminal.style.width, header, rows, &[]) {
+            writeln!(out, "{line}")?;
         }
         Ok(())
     })?;

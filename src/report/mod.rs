@@ -1,5 +1,6 @@
 //! Reports: one model, one file per output format. Prints verdicts and never judges.
 
+mod grid;
 mod json;
 mod table;
 
@@ -11,6 +12,8 @@ use crate::estate::{Estate, Gap};
 use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
 use crate::framework::{ControlResult, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
+
+pub use grid::{grid, terminal_width};
 
 /// Everything a report may say.
 #[derive(Debug)]

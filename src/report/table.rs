@@ -4,10 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
-
-use super::{Report, Style};
+use super::{Report, Style, grid};
 use crate::estate::Reason;
 use crate::evaluate::{Finding, Verdict};
 use crate::framework::{ControlResult, ControlVerdict};
@@ -74,17 +71,8 @@ impl Printer<'_> {
     }
 
     fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> io::Result<()> {
-        let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.style.width);
-        table.set_header(header.iter().map(|h| (*h).to_owned()));
-        table.add_rows(rows);
-        for column in right {
-            if let Some(column) = table.column_mut(*column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        for line in table.to_string().lines() {
-            writeln!(self.out, "{}", line.trim_end())?;
+        for line in grid(self.style.width, header, rows, right) {
+            writeln!(self.out, "{line}")?;
         }
         Ok(())
     }
@@ -194,12 +182,14 @@ fn deviations(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
         let severity = p.ink(severity_ink(policy.severity), policy.severity.as_str());
         let judged = judged_by(report, policy);
         p.line(&format!("\n  {severity}  {id}  {} of {}", number(findings.len() as u64), number(judged)))?;
-        let rows = findings.iter().take(SHOWN).map(|finding| {
+        for finding in findings.iter().take(SHOWN) {
             let place = report.place(finding);
-            let at = format!("{} {}", place.account, place.region);
-            vec![plain(place.name), place.environment.to_owned(), at, plain(finding.message.as_deref().unwrap_or_default())]
-        });
-        p.table(&["Resource", "Environment", "Account and region", "Deviation"], rows.collect(), &[])?;
+            p.wrapped(4, "", &plain(finding.message.as_deref().unwrap_or_default()))?;
+            let known_as = if place.name == place.id { String::new() } else { format!(", {}", plain(place.id)) };
+            let at = format!("{}, {} {}{known_as}", place.environment, place.account, place.region);
+            let at = p.ink(Ink::Dim, &at);
+            p.line(&format!("      {at}"))?;
+        }
         more(p, findings.len())?;
         p.wrapped(2, "remedy: ", &policy.remedy)?;
     }
@@ -236,7 +226,9 @@ fn unknowns(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
             });
             *reasons.entry(reason).or_default() += 1;
         }
-        let why = reasons.into_iter().take(4).map(|(reason, n)| format!("{} × {}", number(n), plain(&reason))).collect::<Vec<_>>();
+        let only = reasons.len() == 1;
+        let count = |n: u64| if only { String::new() } else { format!("{} × ", number(n)) };
+        let why = reasons.into_iter().take(4).map(|(reason, n)| format!("{}{}", count(n), plain(&reason))).collect::<Vec<_>>();
         rows.push(vec![(*id).to_owned(), number(findings.len() as u64), why.join("\n")]);
     }
     p.table(&["Policy", "Verdicts", "Because of"], rows, &[1])
@@ -280,7 +272,7 @@ fn population(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     }
     p.heading("POPULATION: what was listed, and whether to the end")?;
     let rows = sums.iter().map(|(kind, sum)| {
-        let complete = if sum.open == 0 { "yes".to_owned() } else { format!("no, {} of {} places", sum.open, sum.places) };
+        let complete = if sum.open == 0 { "yes".to_owned() } else { format!("no ({} of {})", sum.open, sum.places) };
         vec![kind.trim_start_matches("AWS::").to_owned(), number(sum.listed), number(sum.judged), number(sum.out), complete]
     });
     p.table(&["Type (AWS::…)", "Listed", "Judged", "Out of scope", "Complete"], rows.collect(), &[1, 2, 3])?;
@@ -322,9 +314,10 @@ fn gaps(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
             n => format!("{n} regions"),
         };
         let reason = if code.is_empty() { reason.to_string() } else { format!("{reason} ({code})") };
-        vec![plain(&call), format!("{account} {regions}").trim().to_owned(), plain(&reason), number(facts), number(verdicts)]
+        let where_ = format!("{account} {regions}");
+        vec![format!("{}\n  {}", plain(&call), plain(where_.trim())), plain(&reason), number(facts), number(verdicts)]
     });
-    p.table(&["Call or fact", "Account and region", "Reason", "Gaps", "Verdicts"], rows.collect(), &[3, 4])
+    p.table(&["Call or fact, and where", "Reason", "Gaps", "Verdicts"], rows.collect(), &[2, 3])
 }
 
 fn controls(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
