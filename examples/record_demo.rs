@@ -1,6 +1,5 @@
 //! Records the demo: `ci/demo-record`. Seeds a small clinic calendar of four environments on the AWS
 //! emulators, breaks a few things, denies one call, and keeps what `keur collect` exchanges.
-#![cfg(feature = "all-services")]
 #![allow(dead_code, unused_imports, reason = "shared with the tests, which use all of it")]
 
 #[path = "../tests/support/emulator.rs"]

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -150,7 +153,7 @@ struct Entry {
 /// Looks at AWS. The tape comes back if it was asked for.
 pub async fn collect(request: Request, registry: &Arc<Registry>, observer: &dyn Observer) -> Result<(Estate, Option<Tape>), StartError> {
     let base = base_config(&request).await;
-    let identity = who(&base).await?;
+    let identity = who(&base, request.profile.as_deref()).await?;
     let record = Arc::new(Record::default());
     let deck = Deck::Live { inner: http_client(), record: Arc::clone(&record), keep: true };
     let (specs, in_organisation) = specs(&request, &base, &identity, &deck, registry).await?;
@@ -256,7 +259,11 @@ async fn base_config(request: &Request) -> SdkConfig {
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).http_client(http_client());
     if let Some(profile) = &request.profile {
-        loader = loader.profile_name(profile);
+        // A profile that is named goes before the keys of the environment: whoever names one means its account.
+        let region = DefaultRegionChain::builder().profile_name(profile).build().region().await;
+        let settings = ProviderConfig::without_region().with_region(region).with_http_client(http_client());
+        let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&settings).build();
+        loader = loader.profile_name(profile).credentials_provider(credentials);
     }
     if !is_set("AWS_MAX_ATTEMPTS") && !is_set("AWS_RETRY_MODE") {
         loader = loader.retry_config(RetryConfig::adaptive().with_max_attempts(6));
@@ -282,14 +289,22 @@ fn http_client() -> SharedHttpClient {
     })
 }
 
-async fn who(base: &SdkConfig) -> Result<Identity, StartError> {
-    let sts = aws_sdk_sts::Client::new(base);
+async fn who(base: &SdkConfig, profile: Option<&str>) -> Result<Identity, StartError> {
+    let mut config = aws_sdk_sts::config::Builder::from(base);
+    // What cannot be reached at all is said at once; the patience of the run is for calls that fail on the way.
+    if !is_set("AWS_MAX_ATTEMPTS") && !is_set("AWS_RETRY_MODE") {
+        config = config.retry_config(RetryConfig::standard().with_max_attempts(3));
+    }
+    let sts = aws_sdk_sts::Client::from_conf(config.build());
     match sts.get_caller_identity().send().await {
         Ok(answer) => match (answer.account, answer.arn) {
             (Some(account), Some(arn)) => Ok(Identity { account, arn }),
             _ => Err(StartError::Unreachable("STS answered without an account: is the endpoint one of AWS?".to_owned())),
         },
-        Err(error) => Err(start_error(&error)),
+        Err(error) => Err(match (start_error(&error), profile) {
+            (StartError::Credentials(why), Some(profile)) => StartError::Credentials(format!("profile `{profile}`: {why}")),
+            (other, _) => other,
+        }),
     }
 }
 

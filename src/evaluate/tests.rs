@@ -227,9 +227,12 @@ fn a_default_vpc_is_awss_own_only_when_it_is_seen_to_be_empty() {
         let estate = estate(&registry, resources, listings);
         estate.resources.iter().find(|r| &*r.id == "vpc-1").unwrap().provided_by_aws.clone()
     };
-    assert_eq!(rule(&[vpc.clone()], vec![listing(ENI, 0, None)]), Fetched::Known("unused-default-vpc"));
+    assert_eq!(rule(std::slice::from_ref(&vpc), vec![listing(ENI, 0, None)]), Fetched::Known("unused-default-vpc"));
     assert_eq!(rule(&[vpc.clone(), interface], vec![listing(ENI, 1, None)]), Fetched::Absent);
-    assert!(matches!(rule(&[vpc.clone()], vec![listing(ENI, 0, Some(denied("DescribeNetworkInterfaces")))]), Fetched::Unknown(_)));
+    assert!(matches!(
+        rule(std::slice::from_ref(&vpc), vec![listing(ENI, 0, Some(denied("DescribeNetworkInterfaces")))]),
+        Fetched::Unknown(_)
+    ));
     assert!(matches!(rule(&[vpc], vec![]), Fetched::Unknown(_)));
 }
 

@@ -400,7 +400,9 @@ impl<'n> Table<'n> {
 
     /// Key and value, where the key's place matters.
     pub fn entry(&mut self, key: &'static str) -> Option<(&'n Key, &'n Node)> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let at = self.entries.iter().position(|(k, _)| k.name == key)?;
         self.taken[at] = true;
         Some((&self.entries[at].0, &self.entries[at].1))
