@@ -276,6 +276,10 @@ pub fn place_in_scalar(source: &SourceFile, node: &Node, text: &str, at: usize) 
             break;
         }
     }
+    // Blank lines and margins before what is meant belong to what came before.
+    if text[text_at.min(text.len())..].starts_with(|c: char| !c.is_whitespace()) {
+        raw_at += raw[raw_at..].len() - raw[raw_at..].trim_start().len();
+    }
     start + raw_at
 }
 

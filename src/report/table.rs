@@ -48,13 +48,14 @@ impl Printer<'_> {
 
     /// A paragraph wrapped at the width, indented.
     fn wrapped(&mut self, indent: usize, first: &str, text: &str) -> io::Result<()> {
-        let width = usize::from(self.style.width).saturating_sub(indent + first.chars().count()).max(20);
+        let margin = indent + visible(first);
+        let width = usize::from(self.style.width).saturating_sub(margin).max(20);
         let mut prefix = format!("{}{first}", " ".repeat(indent));
         let mut line = String::new();
         for word in text.split_whitespace() {
             if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
                 writeln!(self.out, "{prefix}{line}")?;
-                prefix = " ".repeat(indent + first.chars().count());
+                prefix = " ".repeat(margin);
                 line.clear();
             }
             if !line.is_empty() {
@@ -76,6 +77,13 @@ impl Printer<'_> {
         }
         Ok(())
     }
+}
+
+/// How many columns a text takes: colour takes none.
+fn visible(text: &str) -> usize {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().map_or(0, |part| part.chars().count());
+    first + parts.map(|part| part.split_once('m').map_or(0, |(_, rest)| rest.chars().count())).sum::<usize>()
 }
 
 /// Names come from whoever made the resource: no control character of theirs reaches the terminal.
@@ -372,4 +380,20 @@ fn foot(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let verdict = p.ink(ink, &verdict);
     p.line(&summary)?;
     p.line(&verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{number, plain, visible};
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1_000, 1_234_567].map(number).each_ref().map(String::as_str));
+    }
+
+    #[test]
+    fn colour_takes_no_columns_and_names_cannot_bring_any() {
+        assert_eq!(visible("\x1b[1mmulti-az\x1b[0m: "), 10);
+        assert_eq!(plain("a\x1b[31mb\u{202e}c\nd"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+    }
 }
