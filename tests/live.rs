@@ -346,6 +346,25 @@ async fn the_accounts_of_an_organisation_are_all_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_named_goes_before_the_environment() {
+    const OTHER: &str = "222222222222";
+    let moto = Moto::start();
+    let keur = Keur::at(&moto.url());
+    keur.write("keur.yaml", config(&format!("[{HOME}]"), PARAMETERS));
+    let keys = Cloud::new(&moto.url()).keys(OTHER).await;
+    let (id, secret, token) = (keys.access_key_id(), keys.secret_access_key(), keys.session_token().unwrap_or_default());
+    let profile = format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\naws_session_token = {token}\n");
+    keur.write(".aws/credentials", format!("[reader]\n{profile}"));
+    let account = |more: &[&str]| {
+        let check = ["check", "--format", "json", "--policy", "bucket-encrypted-by-default"];
+        let report = keur.run([&check, more].concat()).exits(0).report();
+        report.at("/run/identity/account").as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(account(&[]), ACCOUNT);
+    assert_eq!(account(&["--profile", "reader"]), OTHER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recording_gives_the_same_report() {
     let (moto, ministack) = (Moto::start(), Ministack::start());
     let cloud = Cloud::new(&moto.url());
@@ -370,12 +389,14 @@ async fn a_recording_gives_the_same_report() {
     assert_eq!(archive, tape.to_archive().expect("an archive"), "the archive of a tape is always the same");
     offline.write("tape.tar.zst", &archive);
     let folder = folder.to_str().expect("UTF-8");
+    let run = |source: &[&str], more: &[&str]| offline.run([&["check"], source, more].concat()).exits(1).stdout;
     for more in [&["--format", "json"][..], &["--format", "table"], &["--format", "json", "--as-of", "2035-01-01"]] {
-        let run = |source: &[&str]| offline.run([&["check"], source, more].concat()).exits(1);
-        let saved = run(&["--estate", "estate.json"]);
-        assert!(saved.stdout == run(&["--replay", folder]).stdout, "{more:?}: the estate and its tape differ");
-        assert!(saved.stdout == run(&["--replay", "tape.tar.zst"]).stdout, "{more:?}: the tape and its archive differ");
+        let (saved, replayed) = (run(&["--estate", "estate.json"], more), run(&["--replay", folder], more));
+        assert!(saved == replayed, "{more:?}: the estate and its tape differ");
     }
+    let json = ["--format", "json"];
+    let archived = run(&["--replay", "tape.tar.zst"], &json);
+    assert!(archived == run(&["--replay", folder], &json), "the tape and its archive differ");
     let report = offline.run(["check", "--estate", "estate.json", "--format", "json"]).exits(1).report();
     only(&report, "deviation", &all(expected));
     nothing(&report, "unknown");

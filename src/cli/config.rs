@@ -168,7 +168,7 @@ pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &m
 }
 
 fn account_id(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
-    if let Kind::Int(_) = node.kind {
+    if let Kind::Int(_) | Kind::Float(_) = node.kind {
         let found = reader.wrong(Code::BadValue, "an account id is text: leading zeros count", node.span.clone(), "a number");
         found.help.push("put it in quotes".to_owned());
         return None;

@@ -43,12 +43,12 @@ pub(super) fn run(args: ControlsArgs, terminal: &Terminal) -> Outcome {
         *counts.entry(control.coverage()).or_insert(0) += 1;
         rows.push(vec![control.id.clone(), control.title.clone(), control.ids_2013.join("\n"), control.coverage().to_owned(), by(control)]);
     }
-    let summary = counts.iter().map(|(word, n)| format!("{n} {word}")).collect::<Vec<_>>().join(", ");
     output::to_stdout(|out| {
         for line in grid(terminal.style.width, &["Control", "Title", "2013", "Rests on", "By"], rows, &[]) {
             writeln!(out, "{line}")?;
         }
-        writeln!(out, "{}: {} controls: {summary}", framework.title, framework.controls.len())
+        writeln!(out, "{}: {} controls", framework.title, framework.controls.len())?;
+        counts.iter().try_for_each(|(word, n)| writeln!(out, "  {n:>2} {word}"))
     })?;
     Ok(0)
 }

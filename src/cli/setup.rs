@@ -79,6 +79,10 @@ impl Setup {
         let mut bundle = Bundle::check(&files, parameters, &registry, &links, diagnostics);
         let ids = framework::policy_ids(&bundle);
         let wrong = has_errors(diagnostics);
+        if ids.is_empty() && !wrong {
+            let found = Diagnostic::plain(Code::EmptyList, "there are no policies: nothing would be judged");
+            diagnostics.push(found.help("name a folder with policies, or `shipped` in the configuration"));
+        }
         // With a broken policy its id is missing: saying so of the framework as well would not help. And a
         // framework that comes with the program names policies that a folder of somebody's own need not have.
         let known = (!wrong && own_frameworks).then_some(&ids);

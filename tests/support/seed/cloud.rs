@@ -39,12 +39,17 @@ impl Cloud {
         Self { sdk, account: self.account.clone() }
     }
 
-    /// Another account. moto makes it, and the role, when the role is assumed.
-    pub(crate) async fn account(&self, account: &str) -> Self {
+    /// Keys of another account. moto makes it, and the role, when the role is assumed.
+    pub(crate) async fn keys(&self, account: &str) -> Credentials {
         let role = format!("arn:aws:iam::{account}:role/seeder");
         let answer = aws_sdk_sts::Client::new(&self.sdk).assume_role().role_arn(role).role_session_name("seeder").send().await;
         let keys = answer.expect("AssumeRole").credentials.expect("credentials");
-        let keys = Credentials::new(keys.access_key_id, keys.secret_access_key, Some(keys.session_token), None, "test");
+        Credentials::new(keys.access_key_id, keys.secret_access_key, Some(keys.session_token), None, "test")
+    }
+
+    /// Another account.
+    pub(crate) async fn account(&self, account: &str) -> Self {
+        let keys = self.keys(account).await;
         let sdk = self.sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(keys)).build();
         Self { sdk, account: account.to_owned() }
     }
