@@ -93,7 +93,7 @@ fn without_credentials_nothing_starts() {
     let keur = keur.with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     keur.write(".aws/config", "[profile reader]\nregion = eu-central-1\n");
     let named = [&live[..], &["--profile", "raeder"]].concat();
-    keur.run(named).exits(5).says(&["profile `raeder`", "not defined"]).gives_nothing().within(20);
+    keur.run(named).exits(5).says(&["no profile `raeder` is defined"]).gives_nothing().within(20);
     keur.write("keur.yaml", "profile: raeder\n");
     keur.run(live).exits(5).says(&["profile `raeder`"]).gives_nothing();
     // A profile that is there, but leads nowhere.

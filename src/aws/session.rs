@@ -302,8 +302,11 @@ async fn who(base: &SdkConfig, profile: Option<&str>) -> Result<Identity, StartE
             _ => Err(StartError::Unreachable("STS answered without an account: is the endpoint one of AWS?".to_owned())),
         },
         Err(error) => Err(match (start_error(&error), profile) {
-            // The SDK's words for a profile that no file defines.
-            (StartError::Credentials(why), Some(profile)) if why.contains("was not enabled") => {
+            // The SDK's words for a profile that no file defines, unless it is one that this profile names.
+            (StartError::Credentials(why), Some(profile))
+                if why.contains("was not enabled")
+                    && (!why.contains("was not defined") || why.contains(&format!("profile `{profile}` was not defined"))) =>
+            {
                 StartError::Credentials(format!("no profile `{profile}` is defined in the AWS configuration files"))
             }
             (StartError::Credentials(why), Some(profile)) => StartError::Credentials(format!("profile `{profile}`: {why}")),

@@ -59,8 +59,7 @@ struct Head {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileIn {
-    #[serde(rename = "schema")]
-    _schema: String,
+    schema: String,
     run: Run,
     resources: Vec<ResourceIn>,
     listings: Vec<Listing>,
@@ -130,14 +129,17 @@ impl Estate {
     /// Reads what [`Estate::save`] wrote. Environments are not in the file: they follow from the
     /// configuration.
     pub fn load(text: &str, registry: &Registry) -> Result<Self, LoadError> {
-        let head: Head = serde_json::from_str(text)?;
-        match head.schema {
-            Some(Json::String(s)) if s == SCHEMA => {}
-            Some(Json::String(other)) => return Err(LoadError::Schema(other)),
-            Some(other) => return Err(LoadError::Schema(other.to_string())),
-            None => return Err(LoadError::Schema("none".to_owned())),
+        let file: FileIn = serde_json::from_str(text).map_err(|error| match serde_json::from_str::<Head>(text) {
+            // Another schema is more to the point than the first member that differs.
+            Ok(Head { schema: Some(Json::String(s)) }) if s == SCHEMA => LoadError::Shape(error),
+            Ok(Head { schema: Some(Json::String(other)) }) => LoadError::Schema(other),
+            Ok(Head { schema: Some(other) }) => LoadError::Schema(other.to_string()),
+            Ok(Head { schema: None }) => LoadError::Schema("none".to_owned()),
+            Err(_) => LoadError::Shape(error),
+        })?;
+        if file.schema != SCHEMA {
+            return Err(LoadError::Schema(file.schema));
         }
-        let file: FileIn = serde_json::from_str(text)?;
         let mut seen = std::collections::BTreeSet::new();
         let mut resources = Vec::with_capacity(file.resources.len());
         for (at, r) in file.resources.into_iter().enumerate() {
