@@ -1,6 +1,5 @@
 //! `keur collect`, and the live and recorded sources of `keur check`.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -77,19 +76,6 @@ fn named(names: &[String]) -> Result<Vec<&'static Service>, Failure> {
         .collect()
 }
 
-/// The services that the policies in use need.
-pub(super) fn needed(setup: &Setup) -> Vec<&'static Service> {
-    let mut kinds: BTreeSet<&str> = BTreeSet::new();
-    for policy in &setup.bundle.policies {
-        match policy.needs() {
-            Some(types) => kinds.extend(types),
-            None => return SERVICES.to_vec(),
-        }
-    }
-    // What tells environments and AWS's own objects apart comes from EC2.
-    SERVICES.iter().copied().filter(|s| s.name == "ec2" || s.types.iter().any(|t| kinds.contains(t))).collect()
-}
-
 fn request(setup: &Setup, when: &WhenArgs) -> Request {
     let config: &Config = &setup.config;
     let account = |a: &super::config::AccountEntry| AccountSpec {
@@ -107,7 +93,7 @@ fn request(setup: &Setup, when: &WhenArgs) -> Request {
             Regions::Only(regions) => Sweep::Only(regions.clone()),
         },
         allowed: setup.allowed.clone(),
-        services: needed(setup),
+        services: setup.services(),
         as_of: when.as_of,
         now: super::now(),
         record: false,
@@ -157,7 +143,7 @@ pub(super) fn estate(source: &SourceArgs, when: &WhenArgs, setup: &Setup, termin
     match tape {
         None => Ok(live(request(setup, when), setup, terminal)?.0),
         Some(tape) => {
-            let services = needed(setup);
+            let services = setup.services();
             let replayed = aws::replay(SourceTape(&tape), &services, when.as_of, &setup.registry, &Silent);
             runtime()?.block_on(replayed).map_err(started)
         }

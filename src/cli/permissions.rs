@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::setup::Setup;
 use super::{CommonArgs, Outcome, Terminal, output};
-use crate::aws::{SERVICES, Service};
+use crate::aws::Service;
 
 /// Options of `keur permissions`.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ const LONGEST: usize = 6_144;
 
 pub(super) fn run(args: PermissionsArgs, terminal: &Terminal) -> Outcome {
     let setup = Setup::load(&args.common.sources(), terminal)?;
-    let services = services(&setup);
+    let services = setup.services();
     let text = if args.list {
         let mut text = String::new();
         for (action, operations) in actions(&services) {
@@ -43,17 +43,6 @@ pub(super) fn run(args: PermissionsArgs, terminal: &Terminal) -> Outcome {
         text
     };
     output::stdout(text.as_bytes())
-}
-
-fn services(setup: &Setup) -> Vec<&'static Service> {
-    let mut kinds: BTreeSet<&str> = BTreeSet::new();
-    for policy in &setup.bundle.policies {
-        match policy.needs() {
-            Some(types) => kinds.extend(types),
-            None => return SERVICES.to_vec(),
-        }
-    }
-    SERVICES.iter().copied().filter(|s| s.name == "ec2" || s.types.iter().any(|t| kinds.contains(t))).collect()
 }
 
 fn actions(services: &[&'static Service]) -> BTreeMap<&'static str, BTreeSet<&'static str>> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::config::{self, Config};
 use super::{Failure, Terminal};
+use crate::aws::{SERVICES, Service};
 use crate::diag::{Code, Diagnostic, SourceFile, has_errors, nearest, tidy};
 use crate::estate::{LinkSet, Registry, Value};
 use crate::framework::{self, Attestation, Exception, Framework};
@@ -53,6 +54,19 @@ impl Setup {
         let setup = Self::read(sources, &mut diagnostics);
         finish(diagnostics, terminal)?;
         setup.ok_or_else(|| Failure::usage("nothing was judged"))
+    }
+
+    /// The services that the policies in use need: for the types they are about, those they are linked
+    /// to, and those that tell which environment they belong to.
+    pub(super) fn services(&self) -> Vec<&'static Service> {
+        let mut kinds: BTreeSet<&str> = BTreeSet::new();
+        for policy in &self.bundle.policies {
+            let Some(types) = policy.needs() else { return SERVICES.to_vec() };
+            kinds.extend(types.iter().flat_map(|kind| isolation::wholes(kind)));
+            kinds.extend(types);
+        }
+        // What tells regions, environments and AWS's own objects apart comes from EC2.
+        SERVICES.iter().copied().filter(|s| s.name == "ec2" || s.types.iter().any(|t| kinds.contains(t))).collect()
     }
 
     /// Reads everything; what is wrong goes to `diagnostics`.

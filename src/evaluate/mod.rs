@@ -324,6 +324,9 @@ fn unseen(number: u32, policy: &Policy, estate: &Estate, registry: &Registry, pa
         .collect()
 }
 
+/// Types that are listed once per account although each of their resources lies in a region.
+const LISTED_GLOBALLY: &[&str] = &["AWS::S3::Bucket"];
+
 /// Whether a policy may be about something of which only type, account and region are known. Its
 /// condition is asked of a resource of which everything else is unknown: only a plain no counts.
 #[allow(clippy::too_many_arguments, reason = "the parts of a place, and what a condition may read")]
@@ -339,6 +342,7 @@ fn may_be_about(
 ) -> bool {
     let (Some(when), Some(kind)) = (&policy.when, registry.get(kind)) else { return true };
     let unknown = || Value::Unknown(Arc::clone(gap));
+    let region = if LISTED_GLOBALLY.contains(&kind.name.as_str()) { crate::estate::ALL_REGIONS } else { region };
     let stub = Resource {
         kind: Arc::clone(kind),
         arn: "".into(),

@@ -185,6 +185,20 @@ const PART_OF: &[(&str, &str, &str, &str)] = &[
     ("AWS::RDS::DBSubnetGroup", "vpc_id", VPC, "id"),
 ];
 
+/// The types that a resource of that type may be part of, over all steps: what tells its environment.
+pub(crate) fn wholes(kind: &str) -> BTreeSet<&'static str> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![kind];
+    while let Some(part) = open.pop() {
+        for (_, _, whole, _) in PART_OF.iter().filter(|(p, ..)| *p == part) {
+            if found.insert(*whole) {
+                open.push(whole);
+            }
+        }
+    }
+    found
+}
+
 /// Chains of parts are short: recovery point, volume, instance, VPC.
 const LONGEST_CHAIN: usize = 6;
 
@@ -356,6 +370,15 @@ mod tests {
             assert!(exists(&registry, part, path), "{part} by {path}");
             assert!(exists(&registry, whole, key), "{whole} by {key}");
         }
+    }
+
+    #[test]
+    fn wholes_are_followed_over_all_steps() {
+        let wholes = super::wholes("AWS::Backup::RecoveryPoint");
+        for kind in ["AWS::RDS::DBInstance", "AWS::EFS::FileSystem", "AWS::EC2::VPC", "AWS::Backup::BackupVault"] {
+            assert!(wholes.contains(kind), "{kind}");
+        }
+        assert!(super::wholes("AWS::KMS::Key").is_empty());
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod provided;
 
 use crate::estate::{Estate, Link, Source};
 
-pub(crate) use environments::glob;
 pub use environments::{EnvironmentRule, Environments};
+pub(crate) use environments::{glob, wholes};
 
 /// The links that are worked out here.
 pub const LINKS: &[Link] = &[
