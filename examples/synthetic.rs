@@ -19,7 +19,7 @@ fn main() -> std::io::Result<()> {
 "as_of":"2026-01-15T12:00:00Z","source":"live","tool":"synthetic","identity":null,
 "accounts":[{{"id":"111111111111","name":null}}],"regions":["eu-central-1"],"calls":0}},"resources":["#
     )?;
-    let registry = keur::aws::registry();
+    let registry = keur::registry();
     let mut counts = [0_usize; TYPES];
     for n in 0..count {
         let (kind, arn, id, properties) = resource(n, &mut counts);

@@ -3,7 +3,10 @@
 
 pub mod aws;
 pub mod cli;
+pub(crate) mod cloudformation;
+pub(crate) mod declared;
 pub mod diag;
+pub(crate) mod drift;
 pub mod estate;
 pub mod evaluate;
 pub mod expr;
@@ -11,6 +14,12 @@ pub mod framework;
 pub mod isolation;
 pub mod policy;
 pub mod report;
+pub(crate) mod terraform;
+
+/// Every type of resource: those of AWS, and those that only code has.
+pub fn registry() -> estate::Registry {
+    drift::register(declared::register(aws::registry()))
+}
 
 /// Name and version of this program, as reports carry it.
 pub fn tool() -> String {

@@ -46,7 +46,7 @@ type Place = (String, String, String);
 
 impl Judge {
     fn new() -> Self {
-        let registry = aws::registry();
+        let registry = keur::registry();
         let mut diagnostics = Vec::new();
         let files = Files::parse(&shipped_files(), &mut diagnostics);
         let parameters = Parameters::new(files.parameters.clone(), BTreeMap::new());

@@ -45,6 +45,8 @@ pub use document::{PolicyDocument, Statement};
 
 #[cfg(feature = "aws")]
 pub use cx::{Collected, Cx};
+#[cfg(feature = "s3")]
+pub use s3::{StateError, state_object};
 #[cfg(feature = "aws")]
 pub use session::{AccountSpec, Observer, Plan, Request, Silent, SourceTape, StartError, Sweep, collect, replay};
 #[cfg(feature = "aws")]

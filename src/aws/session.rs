@@ -173,6 +173,7 @@ pub async fn collect(request: Request, registry: &Arc<Registry>, observer: &dyn 
         accounts,
         regions: gathered.regions.clone(),
         calls: answered.len() as u64,
+        declared: None,
     };
     let custom_endpoints = if base.endpoint_url().is_some() {
         vec!["*".to_owned()]
@@ -249,6 +250,23 @@ fn finished(exchanges: &[super::Exchange], started: Timestamp) -> Timestamp {
 #[allow(clippy::disallowed_methods, reason = "the SDK's own variables decide whether its own defaults are left alone")]
 fn is_set(variable: &str) -> bool {
     std::env::var(variable).is_ok()
+}
+
+/// The SDK's configuration for one request of the caller, outside of any collecting.
+#[cfg(feature = "s3")]
+pub(super) async fn caller(profile: Option<String>, allowed: Vec<String>, now: Timestamp) -> SdkConfig {
+    let request = Request {
+        profile,
+        accounts: Vec::new(),
+        organization_role: None,
+        sweep: Sweep::Enabled,
+        allowed,
+        services: Vec::new(),
+        as_of: None,
+        now,
+        record: false,
+    };
+    base_config(&request).await
 }
 
 async fn base_config(request: &Request) -> SdkConfig {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::drift::{self, IgnoreArgs};
 use super::setup::Setup;
-use super::source::{self, SourceArgs, WhenArgs};
+use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Outcome, Terminal, output};
-use crate::evaluate::{evaluate, population};
+use crate::evaluate::{evaluate, population, set_apart};
 use crate::framework::{apply, roll_up};
 use crate::policy::Severity;
 use crate::report::{Format, Report, Style};
@@ -17,6 +18,13 @@ use crate::report::{Format, Report, Style};
 pub(super) struct CheckArgs {
     #[command(flatten)]
     source: SourceArgs,
+    /// States of Terraform that the estate is compared with, so that the policies on code are judged as well
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["plan", "state"], value_hint = clap::ValueHint::FilePath)]
+    declared: Vec<PathBuf>,
+    #[command(flatten)]
+    ignore: IgnoreArgs,
+    #[command(flatten)]
+    code: CodeArgs,
     #[command(flatten)]
     common: CommonArgs,
     #[command(flatten)]
@@ -27,6 +35,9 @@ pub(super) struct CheckArgs {
     /// Fail on deviations of this severity or above: critical, high, medium, low
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     fail_on: Severity,
+    /// With a plan: count what was already so, and what only the live estate can decide, as well
+    #[arg(long, requires = "plan")]
+    all: bool,
     /// Print how long each step took, and the most memory that was used
     #[arg(long)]
     times: bool,
@@ -57,13 +68,23 @@ impl Times {
     }
 }
 
+/// A format, and the file it goes to; standard output if none.
 #[derive(Debug, Clone)]
-struct Output {
-    format: Format,
-    path: Option<PathBuf>,
+pub(super) struct Output {
+    pub(super) format: Format,
+    pub(super) path: Option<PathBuf>,
 }
 
-fn output_of(text: &str) -> Result<Output, String> {
+/// Refuses to mix formats on standard output.
+pub(super) fn refuse_two_on_stdout(outputs: &[Output]) -> Result<(), super::Failure> {
+    if outputs.iter().filter(|o| o.path.is_none()).count() > 1 {
+        let hint = "write the others to files: --format json=report.json";
+        return Err(super::Failure::usage("only one format can go to standard output").hint(hint));
+    }
+    Ok(())
+}
+
+pub(super) fn output_of(text: &str) -> Result<Output, String> {
     let (name, path) = match text.split_once('=') {
         Some((name, path)) if !path.is_empty() => (name, Some(PathBuf::from(path))),
         Some(_) => return Err("there is no path after `=`".to_owned()),
@@ -89,11 +110,7 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
             output::check_writable(path)?;
         }
     }
-    if args.format.iter().filter(|o| o.path.is_none()).count() > 1 {
-        return Err(
-            super::Failure::usage("only one format can go to standard output").hint("write the others to files: --format json=report.json")
-        );
-    }
+    refuse_two_on_stdout(&args.format)?;
     #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "only the demo brings its own configuration"))]
     let mut sources = args.common.sources();
     #[cfg(feature = "aws")]
@@ -103,10 +120,20 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let mut times = Times { wanted: args.times, last: std::time::Instant::now() };
     let setup = Setup::load(&sources, terminal)?;
     times.step("policies", terminal);
-    let estate = source::estate(&args.source, &args.when, &setup, terminal)?;
+    let asks = if args.declared.is_empty() { Asks::Needed } else { Asks::All };
+    let source::Sourced { mut estate, before } = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal)?;
     times.step("estate", terminal);
+    if !args.declared.is_empty() {
+        let compared = drift::compare(&args.declared, &args.ignore, &args.code, &args.when, &estate, &setup, terminal)?;
+        crate::drift::add_facts(&compared.drift, &compared.declared, &mut estate, &compared.ignores, &setup.registry);
+        times.step("drift", terminal);
+    }
     let bundle = &setup.bundle;
     let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate, &setup.registry);
+    if let Some(before) = &before {
+        let earlier = evaluate(&bundle.policies, &bundle.parameters, before, &setup.registry);
+        set_apart(&mut judgement, &estate, &earlier, before);
+    }
     let as_of = estate.run.as_of;
     let applied = apply(&setup.exceptions, &bundle.policies, &estate, &mut judgement, as_of);
     for note in &applied.notes {
@@ -125,6 +152,7 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         framework: &setup.framework,
         exceptions: &setup.exceptions,
         fail_on: args.fail_on,
+        all: args.all,
     };
     for output in &args.format {
         match &output.path {

@@ -132,7 +132,13 @@ fn started(error: StartError) -> Failure {
 }
 
 /// The estate of a live run, a recording or the demo.
-pub(super) fn estate(source: &SourceArgs, when: &WhenArgs, setup: &Setup, terminal: &Terminal) -> Result<Estate, Failure> {
+pub(super) fn estate(
+    source: &SourceArgs,
+    when: &WhenArgs,
+    setup: &Setup,
+    services: Vec<&'static Service>,
+    terminal: &Terminal,
+) -> Result<Estate, Failure> {
     let tape = if source.demo {
         Some(demo()?)
     } else if let Some(path) = &source.replay {
@@ -141,13 +147,24 @@ pub(super) fn estate(source: &SourceArgs, when: &WhenArgs, setup: &Setup, termin
         None
     };
     match tape {
-        None => Ok(live(request(setup, when), setup, terminal)?.0),
+        None => Ok(live(Request { services, ..request(setup, when) }, setup, terminal)?.0),
         Some(tape) => {
-            let services = setup.services();
             let replayed = aws::replay(SourceTape(&tape), &services, when.as_of, &setup.registry, &Silent);
             runtime()?.block_on(replayed).map_err(started)
         }
     }
+}
+
+/// A state in a bucket: `BUCKET/KEY`.
+#[cfg(feature = "s3")]
+pub(super) fn state_object(place: &str, when: &WhenArgs, setup: &Setup) -> Result<Vec<u8>, Failure> {
+    let Some((bucket, key)) = place.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) else {
+        return Err(Failure::usage(format!("s3://{place}: names no object")).hint("write `s3://BUCKET/KEY`"));
+    };
+    let profile = when.profile.clone().or_else(|| setup.config.profile.clone());
+    runtime()?
+        .block_on(aws::state_object(profile, setup.allowed.clone(), super::now(), bucket, key))
+        .map_err(|error| Failure::usage(error.to_string()).hint("the caller needs s3:GetObject on the state, and kms:Decrypt on its key"))
 }
 
 fn demo() -> Result<Tape, Failure> {

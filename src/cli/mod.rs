@@ -5,7 +5,9 @@ mod check;
 mod collect;
 mod config;
 mod controls;
+mod diff;
 mod docs;
+mod drift;
 mod init;
 mod output;
 mod permissions;
@@ -48,6 +50,10 @@ enum Command {
     /// Look at AWS and save what was seen, without judging
     #[cfg(feature = "aws")]
     Collect(collect::CollectArgs),
+    /// Compare what is declared with what is there: missing, changed, unmanaged
+    Drift(drift::DriftArgs),
+    /// Show what changed between two estates, recordings, plans or states, and which verdicts turned
+    Diff(diff::DiffArgs),
     /// Show what each control of the framework rests on
     Controls(controls::ControlsArgs),
     /// Check, test, list, explain and write policies
@@ -173,7 +179,6 @@ fn columns() -> Option<u16> {
     variable("COLUMNS")?.parse().ok()
 }
 
-#[cfg(feature = "aws")]
 /// The moment the program began; the only reading of the clock that a verdict may depend on.
 #[allow(clippy::disallowed_methods, reason = "read once, here, and passed on")]
 fn now() -> jiff::Timestamp {
@@ -219,6 +224,8 @@ fn run(command: Command, terminal: &Terminal) -> Outcome {
         Command::Check(args) => check::run(args, terminal),
         #[cfg(feature = "aws")]
         Command::Collect(args) => collect::run(args, terminal),
+        Command::Drift(args) => drift::run(args, terminal),
+        Command::Diff(args) => diff::run(args, terminal),
         Command::Controls(args) => controls::run(args, terminal),
         Command::Policy(command) => policy::run(command, terminal),
         Command::Schema(args) => schema::run(args),

@@ -252,7 +252,7 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Outcome {
     if args.path.exists() {
         return wrong(format!("{}: is there already; nothing was written", args.path.display()));
     }
-    let registry = crate::aws::registry();
+    let registry = crate::registry();
     let Some(kind) = registry.get(&args.resource) else {
         let near = crate::diag::nearest(&args.resource, registry.names());
         let hint = near.map_or_else(|| "`keur schema` lists the types".to_owned(), |near| format!("did you mean `{near}`?"));

@@ -24,7 +24,7 @@ pub(super) struct SchemaArgs {
 }
 
 pub(super) fn run(args: SchemaArgs) -> Outcome {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let links = aws::links(isolation::LINKS);
     let text = match (&args.kind, args.json) {
         (None, false) => list(&registry),

@@ -87,7 +87,7 @@ impl Setup {
             }
         }
         let (files, own_frameworks) = with_declarations(&files, diagnostics);
-        let registry = aws::registry();
+        let registry = crate::registry();
         let links = aws::links(isolation::LINKS);
         let (parameters, allowed) = parameters(&files, &config, diagnostics);
         let mut bundle = Bundle::check(&files, parameters, &registry, &links, diagnostics);

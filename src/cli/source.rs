@@ -1,19 +1,31 @@
 //! Where an estate comes from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
 use super::setup::Setup;
 use super::{Failure, Terminal};
+use crate::cloudformation;
+use crate::declared::build;
 use crate::estate::Estate;
 use crate::isolation;
+use crate::terraform::{self, Assumed};
 
 /// Where the estate comes from; AWS itself if none is named.
 #[derive(Debug, Clone, Default, Args)]
 #[group(multiple = false)]
 pub(super) struct SourceArgs {
+    /// A plan of Terraform or OpenTofu: `terraform show -json plan.out`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) plan: Option<PathBuf>,
+    /// States of Terraform: files, `terraform show -json`, or `s3://BUCKET/KEY`; several are one estate
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub(super) state: Vec<PathBuf>,
+    /// A CloudFormation template, JSON or YAML
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) template: Option<PathBuf>,
     /// A saved estate (`keur collect -o`)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) estate: Option<PathBuf>,
@@ -25,6 +37,44 @@ pub(super) struct SourceArgs {
     #[cfg(feature = "aws")]
     #[arg(long)]
     pub(super) demo: bool,
+}
+
+/// What code does not say of itself.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct CodeArgs {
+    /// Folder with the source of the plan: findings then name file and line
+    #[arg(long, value_name = "DIR", requires = "plan", value_hint = ValueHint::DirPath)]
+    pub(super) source: Option<PathBuf>,
+    /// Region of what the code gives none, as the provider took it from its environment
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+    /// Account of what the code gives none
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub(super) account: Option<String>,
+    /// Value of a parameter of the template; may be given several times
+    #[arg(long = "parameter", value_name = "NAME=VALUE", requires = "template", value_parser = parameter)]
+    pub(super) parameters: Vec<(String, String)>,
+    /// Name of the stack that the template makes
+    #[arg(long, value_name = "NAME", requires = "template")]
+    pub(super) stack: Option<String>,
+}
+
+impl CodeArgs {
+    pub(super) fn assumed(&self) -> Assumed {
+        Assumed { region: self.region.clone(), account: self.account.clone() }
+    }
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a parameter is written NAME=VALUE".to_owned()),
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let digits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    if digits { Ok(text.to_owned()) } else { Err("an account is twelve digits".to_owned()) }
 }
 
 /// Which moment, which credentials.
@@ -54,29 +104,164 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 /// The configuration of the demo.
 pub(super) const DEMO_CONFIG: (&str, &str) = ("demo/keur.yaml", include_str!("../../demo/keur.yaml"));
 
-/// Gets the estate and assigns its environments.
-pub(super) fn estate(source: &SourceArgs, when: &WhenArgs, setup: &Setup, terminal: &Terminal) -> Result<Estate, Failure> {
-    let mut estate = raw(source, when, setup, terminal)?;
-    if let Some(as_of) = when.as_of {
-        estate.run.as_of = as_of;
-    }
-    isolation::assign(&mut estate, &setup.config.environments);
-    Ok(estate)
+/// An estate, and what it was before, where a plan says so.
+pub(super) struct Sourced {
+    pub(super) estate: Estate,
+    pub(super) before: Option<Estate>,
 }
 
-fn raw(source: &SourceArgs, when: &WhenArgs, setup: &Setup, terminal: &Terminal) -> Result<Estate, Failure> {
+/// Gets the estate and assigns its environments.
+pub(super) fn estate(
+    source: &SourceArgs,
+    code: &CodeArgs,
+    when: &WhenArgs,
+    setup: &Setup,
+    asks: Asks,
+    terminal: &Terminal,
+) -> Result<Sourced, Failure> {
+    let mut sourced = raw(source, code, when, setup, asks, terminal)?;
+    for estate in [Some(&mut sourced.estate), sourced.before.as_mut()].into_iter().flatten() {
+        if let Some(as_of) = when.as_of {
+            estate.run.as_of = as_of;
+        }
+        isolation::assign(estate, &setup.config.environments);
+    }
+    Ok(sourced)
+}
+
+impl From<terraform::Error> for Failure {
+    fn from(error: terraform::Error) -> Self {
+        Self::usage(error.to_string()).hint(error.hint)
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// The states of a run, as one estate.
+pub(super) fn states(paths: &[PathBuf], code: &CodeArgs, when: &WhenArgs, setup: &Setup) -> Result<Estate, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        let name = path.display().to_string();
+        let content = match name.strip_prefix("s3://") {
+            Some(place) => state_object(place, when, setup)?,
+            None => bytes(path)?,
+        };
+        files.push((name, content));
+    }
+    let reading = terraform::states(&files, &code.assumed(), &setup.registry)?;
+    Ok(build(reading, moment_of(when)))
+}
+
+#[cfg(feature = "s3")]
+fn state_object(place: &str, when: &WhenArgs, setup: &Setup) -> Result<Vec<u8>, Failure> {
+    super::collect::state_object(place, when, setup)
+}
+
+#[cfg(not(feature = "s3"))]
+fn state_object(_: &str, _: &WhenArgs, _: &Setup) -> Result<Vec<u8>, Failure> {
+    Err(Failure::usage("this build cannot ask AWS: S3 is not built in").hint("fetch the state with `terraform state pull`"))
+}
+
+fn template(path: &Path, code: &CodeArgs, when: &WhenArgs, setup: &Setup) -> Result<Estate, Failure> {
+    let name = path.display().to_string();
+    let content = bytes(path)?;
+    let text = terraform::text_of(&name, &content)?;
+    let parameters = code.parameters.iter().cloned().collect();
+    let given = cloudformation::Given {
+        parameters: &parameters,
+        account: code.account.as_deref(),
+        region: code.region.as_deref(),
+        stack: code.stack.as_deref(),
+    };
+    let reading = cloudformation::reading(&name, &text, terraform::sha256(&content), &given, &setup.registry);
+    Ok(build(reading.map_err(|error| Failure::usage(error.to_string()))?, moment_of(when)))
+}
+
+/// The moment of a run over code.
+pub(super) fn moment_of(when: &WhenArgs) -> Timestamp {
+    when.as_of.unwrap_or_else(super::now)
+}
+
+/// Which services are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// Those that the policies in use need.
+    Needed,
+    /// All of them: a comparison needs everything.
+    All,
+}
+
+fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, asks: Asks, terminal: &Terminal) -> Result<Sourced, Failure> {
+    let alone = |estate| Sourced { estate, before: None };
+    if let Some(path) = &source.plan {
+        let plan = terraform::plan(&path.display().to_string(), &bytes(path)?, &code.assumed(), code.source.as_deref(), &setup.registry)?;
+        let at = moment_of(when);
+        let before = Some(build(plan.before, at));
+        return Ok(Sourced { estate: build(plan.after, at), before });
+    }
+    if let Some(path) = &source.template {
+        return template(path, code, when, setup).map(alone);
+    }
+    if !source.state.is_empty() {
+        return states(&source.state, code, when, setup).map(alone);
+    }
     if let Some(path) = &source.estate {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        return Estate::load(&text, &setup.registry)
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint("`keur collect -o estate.json` writes one"));
+        return saved(path, setup).map(alone);
     }
     #[cfg(feature = "aws")]
     {
-        super::collect::estate(source, when, setup, terminal)
+        let services = match asks {
+            Asks::Needed => setup.services(),
+            Asks::All => crate::aws::SERVICES.to_vec(),
+        };
+        super::collect::estate(source, when, setup, services, terminal).map(alone)
     }
     #[cfg(not(feature = "aws"))]
     {
-        let _ = (when, terminal);
+        let _ = (asks, terminal);
         Err(Failure::usage("this build cannot ask AWS: it has no service built in").hint("name a saved estate with --estate"))
     }
+}
+
+/// A saved estate.
+pub(super) fn saved(path: &Path, setup: &Setup) -> Result<Estate, Failure> {
+    let text = String::from_utf8(bytes(path)?).map_err(|_| Failure::usage(format!("{}: the file is not text", path.display())))?;
+    Estate::load(&text, &setup.registry)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint("`keur collect -o estate.json` writes one"))
+}
+
+/// Whatever a path leads to: a recording, a saved estate, a plan or a state.
+pub(super) fn any(path: &Path, code: &CodeArgs, when: &WhenArgs, setup: &Setup, terminal: &Terminal) -> Result<Estate, Failure> {
+    let name = path.display().to_string();
+    if path.is_dir() || name.ends_with(".tar.zst") {
+        #[cfg(feature = "aws")]
+        {
+            let source = SourceArgs { replay: Some(path.to_owned()), ..SourceArgs::default() };
+            return raw(&source, code, when, setup, Asks::All, terminal).map(|sourced| sourced.estate);
+        }
+        #[cfg(not(feature = "aws"))]
+        {
+            let _ = terminal;
+            return Err(Failure::usage("this build cannot read recordings: it has no service built in"));
+        }
+    }
+    let content = bytes(path)?;
+    if is_estate(&content) {
+        return saved(path, setup);
+    }
+    match terraform::plan(&name, &content, &code.assumed(), None, &setup.registry) {
+        Ok(plan) => Ok(build(plan.after, moment_of(when))),
+        Err(not_a_plan) => match terraform::states(&[(name, content)], &code.assumed(), &setup.registry) {
+            Ok(reading) => Ok(build(reading, moment_of(when))),
+            Err(_) => Err(not_a_plan.into()),
+        },
+    }
+}
+
+/// Whether a file says of itself that it is a saved estate.
+fn is_estate(content: &[u8]) -> bool {
+    let head = &content[..content.len().min(200)];
+    String::from_utf8_lossy(head).contains("\"keur/estate/")
 }

@@ -33,6 +33,13 @@ pub enum Reason {
     NotInPlan,
     /// The value comes to be when the plan is applied.
     AfterApply,
+    /// The value is set, and it is the identity of something that the plan makes: only the literal is
+    /// not known before the plan is applied. The subject is the address of that something, the code its type.
+    Referenced,
+    /// Nobody configured it: AWS, or a setting of the account, decides when the plan is applied.
+    AwsDecides,
+    /// It is set and marked as sensitive: it is neither read nor shown.
+    Sensitive,
     /// An expression could not be evaluated on this resource: an error of the policy.
     PolicyError,
 }
@@ -52,6 +59,9 @@ impl Reason {
             Self::OutOfReach => "out-of-reach",
             Self::NotInPlan => "not-in-plan",
             Self::AfterApply => "after-apply",
+            Self::Referenced => "referenced",
+            Self::AwsDecides => "aws-decides",
+            Self::Sensitive => "sensitive",
             Self::PolicyError => "policy-error",
         }
     }
@@ -83,6 +93,59 @@ pub struct Gap {
     /// What exactly is missing: a resource, a response member, or a short explanation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+}
+
+impl Gap {
+    /// Whether it is known that there is a value, although the value itself is not known.
+    pub fn is_set(&self) -> bool {
+        matches!(self.reason, Reason::Referenced | Reason::Sensitive)
+    }
+
+    /// Whether two references are to the same thing: known where the names are the same, and where they are
+    /// different ones of one type. Something of another type may stand for the same thing.
+    pub fn same_thing(&self, other: &Self) -> Option<bool> {
+        let (a, b) = (self.symbol()?, other.symbol()?);
+        match a == b {
+            true => Some(true),
+            false => (self.code.is_some() && self.code == other.code).then_some(false),
+        }
+    }
+
+    /// What stands for the identity of the thing that a plan makes, if this is a reference to one.
+    pub fn symbol(&self) -> Option<String> {
+        (self.reason == Reason::Referenced).then(|| symbol(self.subject.as_deref().unwrap_or_default()))
+    }
+}
+
+impl Gap {
+    /// The reason of that name.
+    fn reason_of(word: &str) -> Option<Reason> {
+        serde_json::from_value(serde_json::Value::from(word)).ok()
+    }
+
+    /// The mark of a gap in short: reason, code and subject. Where it is, is known to whoever reads it.
+    pub(crate) fn mark(reason: Reason, code: Option<&str>, subject: &str) -> String {
+        format!("{reason}\n{}\n{subject}", code.unwrap_or_default())
+    }
+
+    /// The gap of a mark in short, at the place of `self`.
+    pub(crate) fn marked(self, mark: &str) -> Option<Self> {
+        let mut parts = mark.splitn(3, '\n');
+        let reason = Self::reason_of(parts.next()?)?;
+        let code = parts.next().filter(|code| !code.is_empty()).map(str::to_owned);
+        Some(Self { reason, code, subject: Some(parts.next()?.to_owned()), ..self })
+    }
+}
+
+/// What stands for the id and the ARN of something at `address` that is still to be made: no id of AWS
+/// looks like it.
+pub fn symbol(address: &str) -> String {
+    format!("${{{address}}}")
+}
+
+/// The address in a symbol.
+pub fn address_of(symbol: &str) -> Option<&str> {
+    symbol.strip_prefix("${")?.strip_suffix('}')
 }
 
 impl fmt::Display for Gap {

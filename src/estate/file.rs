@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Environment, Estate, Fetched, Gap, Listing, Registry, Resource, ResponseId, Run, Type, Value, not_collected};
+use super::{Declared, Environment, Estate, Fetched, Gap, Listing, Registry, Resource, ResponseId, Run, Type, Value, not_collected};
 
 /// The schema this program reads and writes.
 pub const SCHEMA: &str = "keur/estate/1";
@@ -79,6 +79,8 @@ struct ResourceIn {
     properties: Json,
     #[serde(default)]
     responses: Vec<ResponseId>,
+    #[serde(default)]
+    declared: Option<Declared>,
 }
 
 #[derive(Serialize)]
@@ -93,6 +95,8 @@ struct ResourceOut<'a> {
     tags: &'a Fetched<BTreeMap<String, String>>,
     properties: &'a Value,
     responses: &'a [ResponseId],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<&'a Declared>,
 }
 
 #[derive(Serialize)]
@@ -119,6 +123,7 @@ impl Estate {
                 tags: &r.tags,
                 properties: &r.properties,
                 responses: &r.responses,
+                declared: r.declared.as_deref(),
             })
             .collect();
         let file = FileOut { schema: SCHEMA, run: &self.run, resources, listings: &self.listings };
@@ -163,6 +168,7 @@ impl Estate {
                 provided_by_aws: Fetched::Absent,
                 properties,
                 responses: r.responses,
+                declared: r.declared.map(Arc::new),
             });
         }
         Ok(Self::new(file.run, resources, file.listings))

@@ -9,9 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::coverage::Coverage;
 use super::fetched::Gap;
 use super::resource::out_of_reach;
-use super::value::{Value, not_collected};
+use super::value::Value;
 use super::{Estate, Resource};
 
 /// How many resources a link leads to, and who holds the key.
@@ -152,58 +153,6 @@ impl LinkSet {
     }
 }
 
-/// Account and region → why the listing there is not complete, if so.
-type Places<'a> = BTreeMap<(&'a str, &'a str), Option<Arc<Gap>>>;
-
-/// Which listings are complete, and why others are not.
-struct Coverage<'a> {
-    /// By type.
-    listed: HashMap<&'a str, Places<'a>>,
-    accounts_out: Vec<Arc<Gap>>,
-}
-
-impl<'a> Coverage<'a> {
-    fn of(estate: &'a Estate) -> Self {
-        let mut listed: HashMap<&str, Places<'_>> = HashMap::new();
-        for listing in &estate.listings {
-            let places = listed.entry(&listing.kind).or_default();
-            let place = places.entry((listing.account.as_str(), listing.region.as_str())).or_insert(None);
-            if let Some(gap) = &listing.gap {
-                *place = Some(Arc::new(gap.clone()));
-            }
-        }
-        let accounts_out = estate.run.accounts.iter().filter_map(|a| a.gap.clone().map(Arc::new)).collect();
-        Self { listed, accounts_out }
-    }
-
-    /// Why the listing of `kind` around a resource is not complete; nothing if it is.
-    fn gaps(&self, kind: &str, within: Within, account: &str, region: &str) -> Vec<Arc<Gap>> {
-        let mut gaps = BTreeSet::new();
-        let mut any = false;
-        if let Some(places) = self.listed.get(kind) {
-            for ((a, r), gap) in places {
-                let near = match within {
-                    // What has no region (S3, IAM) is near to every region.
-                    Within::Region => *a == account && (*r == region || *r == super::GLOBAL),
-                    Within::Account => *a == account,
-                    Within::Run => true,
-                };
-                if near {
-                    any = true;
-                    gaps.extend(gap.clone());
-                }
-            }
-        }
-        if !any {
-            gaps.insert(Arc::new(not_collected("-", account, region, kind)));
-        }
-        if within == Within::Run {
-            gaps.extend(self.accounts_out.iter().cloned());
-        }
-        gaps.into_iter().collect()
-    }
-}
-
 /// The links of one estate, indexed.
 pub struct Graph<'a> {
     estate: &'a Estate,
@@ -227,23 +176,29 @@ impl<'a> Graph<'a> {
         for link in links {
             edges.entry((link.from, link.name)).or_insert_with(|| match link.source {
                 Source::Computed { edges, .. } => Edges::Computed(edges(estate).into_iter().collect()),
-                Source::Keys { to, .. } => {
+                Source::Keys { to, cardinality, .. } => {
                     let mut index: HashMap<Arc<str>, Vec<u32>> = HashMap::new();
                     let mut open = Vec::new();
                     for (kind, path) in to {
                         for at in estate.of_type(kind) {
                             let position = u32::try_from(at).expect("internal error: more than 2^32 resources");
-                            for value in estate.resources[at].values_at(path) {
-                                match value {
-                                    Value::String(text) => {
-                                        let at_key = index.entry(text).or_default();
-                                        if at_key.last() != Some(&position) {
-                                            at_key.push(position);
-                                        }
-                                    }
-                                    Value::Unknown(gap) => open.push((position, gap)),
-                                    other => unreachable!("internal error: key {kind}.{path} is not text: {other:?}"),
+                            let mut add = |text: Arc<str>| {
+                                let at_key = index.entry(text).or_default();
+                                if at_key.last() != Some(&position) {
+                                    at_key.push(position);
                                 }
+                            };
+                            let target = &estate.resources[at];
+                            for value in target.values_at(path) {
+                                match value.key() {
+                                    Ok(Some(text)) => add(text),
+                                    Err(gap) => open.push((position, gap)),
+                                    Ok(None) => unreachable!("internal error: key {kind}.{path} is not text: {value:?}"),
+                                }
+                            }
+                            // What is still to be made is named by its address: there is no id yet to name it by.
+                            if cardinality != Cardinality::NamedBy {
+                                target.symbol().map(Arc::from).into_iter().for_each(add);
                             }
                         }
                     }
@@ -251,7 +206,7 @@ impl<'a> Graph<'a> {
                 }
             });
         }
-        Self { estate, coverage: Coverage::of(estate), edges }
+        Self { estate, coverage: Coverage::new(estate), edges }
     }
 
     /// What `link` leads to from the resource at `position`: a resource or `null`, or a list of
@@ -298,6 +253,12 @@ impl Found<'_, '_> {
         }
     }
 
+    /// The keys that the resource holds; a reference to something still to be made by its symbol.
+    fn keys(&self, from: &str) -> Vec<Value> {
+        let by_symbol = |value: Value| value.key().map_or_else(Value::Unknown, |text| text.map_or(value, Value::String));
+        self.resource.values_at(from).into_iter().map(by_symbol).collect()
+    }
+
     fn at(&self, key: &Arc<str>) -> impl Iterator<Item = u32> {
         self.index.get(key).into_iter().flatten().copied().filter(|p| self.near(*p))
     }
@@ -315,6 +276,15 @@ impl Found<'_, '_> {
     /// What is said of a name that leads nowhere: nothing when everything near was seen, a gap otherwise.
     fn dangling(&self, key: &str, link: &Link) -> Option<Arc<Gap>> {
         let place = Place::of_arn(key);
+        let outside = || {
+            let service = self.to.first().map_or("-", |(kind, _)| *kind);
+            let (account, region) = place.as_ref().map_or(("", ""), |p| (p.account, p.region));
+            Arc::new(out_of_reach(service, account, region, &format!("{key} ({})", link.name)))
+        };
+        // Code names things that it does not declare: they are there, and not here.
+        if self.graph.coverage.is_open() {
+            return Some(outside());
+        }
         let other_account = place.as_ref().is_some_and(|p| p.account != &*self.resource.account);
         if other_account && self.within != Within::Run {
             return None;
@@ -326,26 +296,15 @@ impl Found<'_, '_> {
             Some(place) => self.covers(place),
             None => self.within != Within::Run,
         };
-        if here {
-            return None;
-        }
-        let service = self.to.first().map_or("-", |(kind, _)| *kind);
-        let (account, region) = place.map_or(("", ""), |p| (p.account, p.region));
-        let subject = format!("{key} ({})", link.name);
-        Some(Arc::new(out_of_reach(service, account, region, &subject)))
+        (!here).then(outside)
     }
 
     fn covers(&self, place: &Place<'_>) -> bool {
-        self.to.iter().all(|(kind, _)| {
-            self.graph.coverage.listed.get(kind).is_some_and(|places| {
-                places.iter().any(|((a, r), gap)| gap.is_none() && *a == place.account && (*r == place.region || *r == super::GLOBAL))
-            })
-        })
+        self.to.iter().all(|(kind, _)| self.graph.coverage.complete(kind, place.account, place.region))
     }
 
     fn one(&self, from: &str, link: &Link) -> Value {
-        let mut keys = self.resource.values_at(from);
-        match keys.pop() {
+        match self.keys(from).pop() {
             None => Value::Null,
             Some(Value::String(key)) => match self.at(&key).next() {
                 Some(position) => Value::Resource(position),
@@ -358,7 +317,7 @@ impl Found<'_, '_> {
     fn many(&self, from: &str, link: &Link) -> Value {
         let mut found = BTreeSet::new();
         let mut gaps = BTreeSet::new();
-        for key in self.resource.values_at(from) {
+        for key in self.keys(from) {
             match key {
                 Value::String(key) => {
                     let before = found.len();
@@ -383,7 +342,9 @@ impl Found<'_, '_> {
     fn named_by(&self, from: &str) -> Value {
         let mut found = BTreeSet::new();
         let mut gaps = self.incomplete();
-        for key in self.resource.values_at(from) {
+        let mut keys = self.keys(from);
+        keys.extend(self.resource.symbol().map(Value::string));
+        for key in keys {
             match key {
                 Value::String(key) => found.extend(self.at(&key)),
                 Value::Unknown(gap) => {

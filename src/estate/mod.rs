@@ -1,5 +1,7 @@
 //! The estate: resources, links between them, and gaps. Knows neither AWS nor YAML nor expressions.
 
+mod coverage;
+mod declared;
 mod fetched;
 mod file;
 mod links;
@@ -12,13 +14,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use fetched::{Fetched, Gap, Reason, Required, UNKNOWN_KEY};
+pub use coverage::Coverage;
+pub use declared::{Action, Declared, DeclaredRun, RegionFrom, SourceDigest};
+pub use fetched::{Fetched, Gap, Reason, Required, UNKNOWN_KEY, address_of, symbol};
 pub use file::{LoadError, SCHEMA};
 pub use links::{Cardinality, Graph, Key, Link, LinkSet, Source, Within};
 pub use resource::{
-    ALL_REGIONS, AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, UNKNOWN_REGION, out_of_reach,
+    ALL_REGIONS, AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, UNKNOWN_ACCOUNT, UNKNOWN_REGION,
+    UNKNOWN_TAG, account_of, out_of_reach,
 };
-pub use schema::{Field, Properties, RecordType, Registry, ResourceType, Type};
+pub use schema::{CODE, Field, Properties, RecordType, Registry, ResourceType, Type};
 pub use value::{Mismatch, Record, Value, not_collected};
 
 /// Who looked, when, and at what.
@@ -43,6 +48,10 @@ pub struct Run {
     pub regions: Vec<String>,
     /// Requests sent to AWS, retries not counted.
     pub calls: u64,
+    /// What it was declared by, where the facts come from code and not from AWS: then there may be more
+    /// of everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<DeclaredRun>,
 }
 
 /// The principal that asked.

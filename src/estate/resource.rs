@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::fetched::{Fetched, Gap, Reason, Required};
+use super::declared::Declared;
+use super::fetched::{Fetched, Gap, Reason, Required, address_of, symbol};
 use super::schema::{Properties, ResourceType, Type};
 use super::value::Value;
 
@@ -129,8 +130,19 @@ pub struct Resource {
     pub properties: Value,
     /// The responses it was read from.
     pub responses: Vec<ResponseId>,
+    /// Where code declares it, if it was read from code.
+    pub declared: Option<Arc<Declared>>,
 }
 
+/// Stands for an account that could not be told.
+pub const UNKNOWN_ACCOUNT: &str = "unknown";
+/// What stands for the account of something that code declares, where nobody says which it is.
+pub fn account_of(address: &str) -> String {
+    format!("the account of {address}")
+}
+
+/// Stands for the value of a tag whose key is known and whose value is not.
+pub const UNKNOWN_TAG: &str = "${unknown}";
 /// Stands for a region that could not be told.
 pub const UNKNOWN_REGION: &str = "unknown";
 /// Stands for every region that could not even be named.
@@ -142,10 +154,59 @@ impl Resource {
         if !matches!(&*self.region, UNKNOWN_REGION | ALL_REGIONS) {
             return Value::String(Arc::clone(&self.region));
         }
+        if self.declared.is_some() {
+            let what = "the region: its provider takes it from its environment, name it with --region";
+            return Value::Unknown(Arc::new(out_of_reach(self.kind.service, &self.account, &self.region, what)));
+        }
         match self.properties.first_gap() {
             Some(gap) => Value::Unknown(Arc::clone(gap)),
             None => Value::Unknown(Arc::new(out_of_reach(self.kind.service, &self.account, &self.region, "the region of the resource"))),
         }
+    }
+
+    /// The account as expressions see it: unknown where it could not be told.
+    pub fn account_value(&self) -> Value {
+        if &*self.account != UNKNOWN_ACCOUNT {
+            return Value::String(Arc::clone(&self.account));
+        }
+        let mut gap = out_of_reach(self.kind.service, "", &self.region, "the account of the resource");
+        if let Some(declared) = &self.declared {
+            // Whose it is, is not known; that it is the account of this resource, is.
+            gap.reason = Reason::Referenced;
+            gap.subject = Some(account_of(&declared.address));
+        }
+        Value::Unknown(Arc::new(gap))
+    }
+
+    /// The tags as expressions see them.
+    pub fn tags_value(&self) -> Value {
+        match &self.tags {
+            Fetched::Known(tags) => {
+                let value = |text: &str| match text {
+                    UNKNOWN_TAG => {
+                        Value::Unknown(Arc::new(out_of_reach(self.kind.service, &self.account, &self.region, "the value of the tag")))
+                    }
+                    text => Value::string(text),
+                };
+                Value::Map(Arc::new(tags.iter().map(|(k, v)| (Arc::from(k.as_str()), value(v))).collect()))
+            }
+            Fetched::Absent => Value::Map(Arc::default()),
+            Fetched::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
+        }
+    }
+
+    /// An id or an ARN as expressions see it: that of something still to be made is only referred to.
+    pub fn identity_value(&self, text: &Arc<str>) -> Value {
+        let Some(address) = address_of(text) else { return Value::String(Arc::clone(text)) };
+        let mut gap = out_of_reach(self.kind.service, &self.account, &self.region, address);
+        gap.reason = Reason::Referenced;
+        gap.code = self.declared.as_ref().map(|declared| declared.source_type.clone());
+        Value::Unknown(Arc::new(gap))
+    }
+
+    /// What names it while it is still to be made: code declares it.
+    pub fn symbol(&self) -> Option<String> {
+        self.declared.as_ref().map(|declared| symbol(&declared.address))
     }
 
     /// A property.
@@ -166,6 +227,12 @@ impl Resource {
             | Value::Map(_)
             | Value::Resource(_) => None,
         }
+    }
+
+    /// A property that not every type has.
+    pub fn property_if(&self, name: &str) -> Option<&Value> {
+        self.kind.properties.field(name)?;
+        self.property(name)
     }
 
     /// The values at a path: `vpc_id`, `security_groups[]`, `routes[].gateway_id`, or the envelope's
@@ -250,6 +317,7 @@ impl<P: Properties> NewResource<P> {
             provided_by_aws: Fetched::Absent,
             properties,
             responses: self.responses,
+            declared: None,
         }
     }
 }

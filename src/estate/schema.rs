@@ -133,6 +133,18 @@ pub struct ResourceType {
     pub properties: Arc<RecordType>,
 }
 
+/// The service of types that no AWS service gives: a run has them where it is given code, and not having
+/// them is no gap.
+pub const CODE: &str = "code";
+
+impl ResourceType {
+    /// Whether it is a fact about a resource, and no resource itself: policies on every type are not
+    /// about it.
+    pub fn is_fact(&self) -> bool {
+        self.service == CODE && !matches!(self.name.as_str(), "Code::Resource" | "Code::Piece")
+    }
+}
+
 /// All resource types, sorted by name.
 #[derive(Debug, Default)]
 pub struct Registry {

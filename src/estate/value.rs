@@ -76,6 +76,25 @@ impl Value {
         matches!(self, Self::Unknown(_))
     }
 
+    /// The text by which a key is looked up. A reference to something still to be made stands for it
+    /// under its symbol; none for what is no text; a gap where the key could not be read.
+    pub fn key(&self) -> Result<Option<Arc<str>>, Arc<Gap>> {
+        match self {
+            Self::String(text) => Ok(Some(Arc::clone(text))),
+            Self::Unknown(gap) => gap.symbol().map(|symbol| Some(symbol.into())).ok_or_else(|| Arc::clone(gap)),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Double(_)
+            | Self::Timestamp(_)
+            | Self::Duration(_)
+            | Self::List(_)
+            | Self::Map(_)
+            | Self::Record(_)
+            | Self::Resource(_) => Ok(None),
+        }
+    }
+
     /// The first gap inside, depth first.
     pub fn first_gap(&self) -> Option<&Arc<Gap>> {
         match self {
@@ -140,6 +159,11 @@ fn read(ty: &Type, json: Json, missing: &dyn Fn(&str) -> Gap, path: &mut String)
         && map.len() == 1
         && let Some(gap) = map.get(UNKNOWN_KEY)
     {
+        if let Json::String(mark) = gap
+            && let Some(gap) = missing(path).marked(mark)
+        {
+            return Ok(Value::Unknown(Arc::new(gap)));
+        }
         return match serde_json::from_value::<Gap>(gap.clone()) {
             Ok(gap) => Ok(Value::Unknown(Arc::new(gap))),
             Err(error) => mismatch(path, format!("not a gap: {error}")),

@@ -4,14 +4,16 @@ mod inline;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::estate::{Environment, Estate, Fetched, Gap, Graph, Listing, Registry, Resource, Value, not_collected};
+use crate::estate::{
+    CODE, Environment, Estate, Fetched, Gap, Graph, Listing, Reason, Registry, Resource, ResourceType, Value, not_collected,
+};
 use crate::expr::{Truth, World};
 use crate::policy::{Parameters, Policy, slots};
 
@@ -81,6 +83,27 @@ pub struct Finding {
     pub gap: Option<Arc<Gap>>,
     /// Position of the exception that covers it.
     pub exception: Option<u32>,
+    /// Why it is reported apart and does not count, if so: only in runs over a plan.
+    pub apart: Option<Apart>,
+}
+
+/// Why a plan is not to blame for a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Apart {
+    /// It was already so, and the plan does not change the resource.
+    AlreadySo,
+    /// No plan shows it: only the live estate does.
+    LeftToLive,
+}
+
+impl Apart {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AlreadySo => "already-so",
+            Self::LeftToLive => "left-to-live",
+        }
+    }
 }
 
 /// How many resources of a policy's type it was not about, by the rule that says so.
@@ -124,6 +147,9 @@ pub fn evaluate(policies: &[Policy], parameters: &Parameters, estate: &Estate, r
                 .into_par_iter()
                 .with_min_len(256)
                 .map(|position| {
+                    if policy.resource.is_none() && estate.resources[position].kind.is_fact() {
+                        return (None, None);
+                    }
                     let position = u32::try_from(position).expect("internal error: more than 2^32 resources");
                     judge(number, policy, position, estate, &graph, &params)
                 })
@@ -203,7 +229,7 @@ fn judge(
         Judged::OutOfScope => (None, Some(scope_rule(resource))),
         Judged::Verdict { verdict, clause, message, gap } => {
             let subject = Subject::Resource(position);
-            (Some(Finding { policy: number, subject, verdict, clause, message, gap, exception: None }), None)
+            (Some(Finding { policy: number, subject, verdict, clause, message, gap, exception: None, apart: None }), None)
         }
     }
 }
@@ -223,7 +249,7 @@ fn own_slots(policy: &Policy, resource: &Resource, position: u32) -> Vec<Value> 
     let mut own = vec![Value::Null; slots::BINDINGS + policy.bindings.len()];
     own[slots::RESOURCE] = Value::Resource(position);
     own[slots::ENVIRONMENT] = resource.environment.as_value();
-    own[slots::ACCOUNT] = Value::String(Arc::clone(&resource.account));
+    own[slots::ACCOUNT] = resource.account_value();
     own[slots::REGION] = resource.region_value();
     own[slots::NAME] = Value::String(Arc::clone(&resource.name));
     own[slots::PROVIDED_BY_AWS] = match &resource.provided_by_aws {
@@ -234,14 +260,7 @@ fn own_slots(policy: &Policy, resource: &Resource, position: u32) -> Vec<Value> 
     // Tags are copied only for those who ask.
     let in_when = policy.when.as_ref().is_some_and(|when| when.mentions(slots::TAGS));
     if in_when || policy.require.mentions(slots::TAGS) || policy.deviation.mentions(slots::TAGS) {
-        own[slots::TAGS] = match &resource.tags {
-            Fetched::Known(tags) => {
-                let entries = tags.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::string(v.as_str())));
-                Value::Map(Arc::new(entries.collect()))
-            }
-            Fetched::Absent => Value::Map(Arc::default()),
-            Fetched::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
-        };
+        own[slots::TAGS] = resource.tags_value();
     }
     own
 }
@@ -292,7 +311,8 @@ pub(crate) fn judge_in(policy: &Policy, world: &mut World<'_>, bind: impl FnOnce
 
 /// What a policy would have judged, had it been seen.
 fn unseen(number: u32, policy: &Policy, estate: &Estate, registry: &Registry, params: &ParameterValues<'_>) -> Vec<Finding> {
-    let about = |kind: &str| policy.resource.as_ref().is_none_or(|k| k.name == kind);
+    let is_fact = |kind: &str| registry.get(kind).is_some_and(|kind| kind.is_fact());
+    let about = |kind: &str| policy.resource.as_ref().map_or_else(|| !is_fact(kind), |k| k.name == kind);
     let mut findings: BTreeMap<(String, String, String), Arc<Gap>> = BTreeMap::new();
     let mut asked: BTreeSet<&str> = BTreeSet::new();
     for listing in estate.listings.iter().filter(|l| about(&l.kind)) {
@@ -302,8 +322,10 @@ fn unseen(number: u32, policy: &Policy, estate: &Estate, registry: &Registry, pa
             findings.entry(place).or_insert_with(|| Arc::new(gap.clone()));
         }
     }
-    // A type that was never asked for in an account was not seen there either.
-    if let Some(kind) = &policy.resource {
+    // A type that was never asked for in an account was not seen there either. Code that was not given to
+    // the run, and what code does not declare, is not asked for.
+    let asks = |kind: &ResourceType| estate.run.declared.is_none() && kind.service != CODE;
+    if let Some(kind) = policy.resource.as_ref().filter(|kind| asks(kind)) {
         for account in estate.run.accounts.iter().filter(|a| !asked.contains(a.id.as_str())) {
             let gap = account.gap.clone().unwrap_or_else(|| not_collected(kind.service, &account.id, "*", &kind.name));
             findings.insert((kind.name.clone(), account.id.clone(), "*".to_owned()), Arc::new(gap));
@@ -320,6 +342,7 @@ fn unseen(number: u32, policy: &Policy, estate: &Estate, registry: &Registry, pa
             clause: None,
             gap: Some(gap),
             exception: None,
+            apart: None,
         })
         .collect()
 }
@@ -355,6 +378,7 @@ fn may_be_about(
         provided_by_aws: Fetched::Unknown(Arc::clone(gap)),
         properties: unknown(),
         responses: Vec::new(),
+        declared: None,
     };
     let mut own = own_slots(policy, &stub, 0);
     own[slots::NAME] = unknown();
@@ -366,6 +390,34 @@ fn may_be_about(
     let resources = [stub];
     let mut world = World { resources: &resources, slots: own, sentence: false };
     !matches!(when.evaluate(&mut world), Truth::False { .. })
+}
+
+/// Sets apart what a plan is not to blame for: verdicts that no plan can decide, and those on resources
+/// that it leaves as they are, unless they were better before. `before` is the estate that the plan
+/// starts from, judged by the same policies.
+pub fn set_apart(judgement: &mut Judgement, estate: &Estate, before: &Judgement, estate_before: &Estate) {
+    let address = |estate: &Estate, subject: &Subject| match subject {
+        Subject::Resource(at) => estate.resources[*at as usize].declared.as_ref().map(|d| d.address.clone()),
+        Subject::Unseen { .. } => None,
+    };
+    let mut earlier: HashMap<(u32, String), Verdict> = HashMap::new();
+    for finding in &before.findings {
+        if let Some(address) = address(estate_before, &finding.subject) {
+            earlier.insert((finding.policy, address), finding.verdict);
+        }
+    }
+    for finding in &mut judgement.findings {
+        let Subject::Resource(at) = finding.subject else { continue };
+        let Some(declared) = &estate.resources[at as usize].declared else { continue };
+        if finding.verdict == Verdict::Unknown && finding.gap.as_ref().is_some_and(|gap| gap.reason == Reason::NotInPlan) {
+            finding.apart = Some(Apart::LeftToLive);
+            continue;
+        }
+        let untouched = declared.action == Some(crate::estate::Action::NoOp);
+        if untouched && earlier.get(&(finding.policy, declared.address.clone())) == Some(&finding.verdict) {
+            finding.apart = Some(Apart::AlreadySo);
+        }
+    }
 }
 
 /// What a finding keeps over runs: policy and resource, not the sentence.

@@ -22,6 +22,7 @@ fn run(accounts: &[&str]) -> Run {
         accounts: accounts.iter().map(|id| crate::estate::Account { id: (*id).to_owned(), name: None, gap: None }).collect(),
         regions: vec!["eu-central-1".to_owned()],
         calls: 0,
+        declared: None,
     }
 }
 
@@ -78,7 +79,7 @@ fn bundle(registry: &Registry, policies: &[(&str, &str)]) -> Bundle {
 }
 
 fn verdicts(bundle: &Bundle, estate: &Estate) -> Vec<(String, Verdict)> {
-    let judgement = evaluate(&bundle.policies, &bundle.parameters, estate, &aws::registry());
+    let judgement = evaluate(&bundle.policies, &bundle.parameters, estate, &crate::registry());
     named(&judgement, estate)
 }
 
@@ -95,7 +96,7 @@ const SNAPSHOT: &str = "AWS::RDS::DBSnapshot";
 
 #[test]
 fn a_listing_that_failed_is_unknown_and_an_empty_one_is_nothing() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let bundle = bundle(&registry, &[("a", "resource: AWS::RDS::DBInstance\nrequire: resource.multi_az\n")]);
     let empty = estate(&registry, &[], vec![listing(DB, 0, None)]);
     assert_eq!(verdicts(&bundle, &empty), []);
@@ -107,7 +108,7 @@ fn a_listing_that_failed_is_unknown_and_an_empty_one_is_nothing() {
 
 #[test]
 fn a_member_that_an_older_file_lacks_is_unknown() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let bundle = bundle(&registry, &[("a", "resource: AWS::RDS::DBInstance\nrequire: resource.multi_az\n")]);
     let estate = estate(&registry, &[resource(DB, "db-1", "{}", "{}")], vec![listing(DB, 1, None)]);
     assert_eq!(verdicts(&bundle, &estate), [("db-1".to_owned(), Verdict::Unknown)]);
@@ -115,7 +116,7 @@ fn a_member_that_an_older_file_lacks_is_unknown() {
 
 #[test]
 fn links_end_open_where_the_listing_of_their_targets_is_not_complete() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let policies = [
         ("some", "resource: AWS::RDS::DBInstance\nwith: {s: snapshots_of}\nrequire: s.exists(x, x.status == 'available')\n"),
         ("every", "resource: AWS::RDS::DBInstance\nwith: {s: snapshots_of}\nrequire: s.all(x, x.encrypted)\n"),
@@ -142,7 +143,7 @@ fn links_end_open_where_the_listing_of_their_targets_is_not_complete() {
 
 #[test]
 fn a_target_whose_key_is_unknown_may_be_anybodys() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let bundle =
         bundle(&registry, &[("a", "resource: AWS::RDS::DBInstance\nwith: {s: snapshots_of}\nrequire: s.exists(x, true || x.encrypted)\n")]);
     let unknown = r#"{"dbi_resource_id":{"$unknown":{"service":"rds","operation":"X","account":"","region":"","reason":"denied"}}}"#;
@@ -154,7 +155,7 @@ fn a_target_whose_key_is_unknown_may_be_anybodys() {
 
 #[test]
 fn a_resource_out_of_scope_is_counted_under_its_rule() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let bundle =
         bundle(&registry, &[("a", "resource: AWS::RDS::DBInstance\nwhen: environment == 'production'\nrequire: resource.multi_az\n")]);
     let resources = [
@@ -171,7 +172,7 @@ fn a_resource_out_of_scope_is_counted_under_its_rule() {
 
 #[test]
 fn a_condition_that_cannot_be_seen_is_unknown_even_if_the_rest_holds() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let bundle =
         bundle(&registry, &[("a", "resource: AWS::RDS::DBInstance\nwhen: environment == 'production'\nrequire: resource.multi_az\n")]);
     let tags = r#"{"$unknown":{"service":"rds","operation":"ListTagsForResource","account":"","region":"","reason":"denied"}}"#;
@@ -181,7 +182,7 @@ fn a_condition_that_cannot_be_seen_is_unknown_even_if_the_rest_holds() {
 
 #[test]
 fn environments_are_claimed_inherited_contested_or_unknown() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let vpc = |id: &str, tags: &str| resource("AWS::EC2::VPC", id, tags, r#"{"is_default":false}"#);
     let subnet = |id: &str, of: &str| resource("AWS::EC2::Subnet", id, "{}", &format!(r#"{{"vpc_id":"{of}"}}"#));
     let unread = r#"{"$unknown":{"service":"ec2","operation":"X","account":"","region":"","reason":"denied"}}"#;
@@ -219,7 +220,7 @@ fn environments_are_claimed_inherited_contested_or_unknown() {
 
 #[test]
 fn a_default_vpc_is_awss_own_only_when_it_is_seen_to_be_empty() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let vpc = resource("AWS::EC2::VPC", "vpc-1", "{}", r#"{"is_default":true}"#);
     let interface = resource("AWS::EC2::NetworkInterface", "eni-1", "{}", r#"{"vpc_id":"vpc-1"}"#);
     const ENI: &str = "AWS::EC2::NetworkInterface";
@@ -238,7 +239,7 @@ fn a_default_vpc_is_awss_own_only_when_it_is_seen_to_be_empty() {
 
 #[test]
 fn saving_and_loading_an_estate_gives_the_same_bytes() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let resources =
         [resource(DB, "db-2", r#"{"a":"b"}"#, r#"{"multi_az":true,"backup_retention_period":7}"#), resource(DB, "db-1", "null", "{}")];
     let first = estate(&registry, &resources, vec![listing(DB, 2, Some(denied("DescribeDBInstances")))]);
@@ -258,7 +259,7 @@ fn saving_and_loading_an_estate_gives_the_same_bytes() {
 
 #[test]
 fn every_link_starts_and_ends_at_fields_that_exist() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     for link in aws::links(isolation::LINKS).iter() {
         assert!(registry.get(link.from).is_some(), "{} from {}", link.name, link.from);
         for target in link.needs() {
@@ -277,7 +278,7 @@ fn every_link_starts_and_ends_at_fields_that_exist() {
 #[test]
 fn no_property_hides_what_every_resource_has() {
     const ENVELOPE: &[&str] = &["account", "arn", "environment", "id", "name", "provided_by_aws", "region", "tags", "type"];
-    for kind in aws::registry().iter() {
+    for kind in crate::registry().iter() {
         assert!(!kind.doc.is_empty(), "{} has no description", kind.name);
         for field in &kind.properties.fields {
             assert!(!ENVELOPE.contains(&field.name.as_str()), "{}.{}", kind.name, field.name);
@@ -288,7 +289,7 @@ fn no_property_hides_what_every_resource_has() {
 
 #[test]
 fn every_type_belongs_to_the_service_that_registers_it() {
-    let registry = aws::registry();
+    let registry = crate::registry();
     let declared: Vec<&str> = aws::SERVICES.iter().flat_map(|s| s.types.iter().copied()).collect();
     let registered: Vec<&str> = registry.names().collect();
     let mut sorted = declared.clone();

@@ -86,6 +86,7 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
             other => other,
         },
         Node::NotNull(of) => match eval(of, world) {
+            Value::Unknown(gap) if gap.is_set() => Value::Bool(true),
             unknown @ Value::Unknown(_) => unknown,
             value => Value::Bool(value != Value::Null),
         },
@@ -166,10 +167,10 @@ fn envelope(resource: &Resource, part: Envelope) -> Value {
         return Value::Unknown(Arc::clone(gap));
     }
     match part {
-        Envelope::Account => Value::String(Arc::clone(&resource.account)),
-        Envelope::Arn => Value::String(Arc::clone(&resource.arn)),
+        Envelope::Account => resource.account_value(),
+        Envelope::Arn => resource.identity_value(&resource.arn),
         Envelope::Environment => resource.environment.as_value(),
-        Envelope::Id => Value::String(Arc::clone(&resource.id)),
+        Envelope::Id => resource.identity_value(&resource.id),
         Envelope::Name => Value::String(Arc::clone(&resource.name)),
         Envelope::ProvidedByAws => match &resource.provided_by_aws {
             Fetched::Known(rule) => Value::string(*rule),
@@ -178,14 +179,7 @@ fn envelope(resource: &Resource, part: Envelope) -> Value {
         },
         Envelope::Region => resource.region_value(),
         Envelope::Type => Value::string(resource.kind.name.as_str()),
-        Envelope::Tags => match &resource.tags {
-            Fetched::Known(tags) => {
-                let entries = tags.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::string(v.as_str())));
-                Value::Map(Arc::new(entries.collect()))
-            }
-            Fetched::Absent => Value::Map(Arc::default()),
-            Fetched::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
-        },
+        Envelope::Tags => resource.tags_value(),
     }
 }
 
@@ -246,6 +240,9 @@ fn arithmetic(op: Binary, left: &Value, right: &Value) -> Value {
 /// Whether two values are the same: known, or none when it hangs on something unknown.
 pub(super) fn equal(left: &Value, right: &Value) -> Option<bool> {
     match (left, right) {
+        // What is set is not null, and two references to the same thing are the same.
+        (Value::Unknown(gap), Value::Null) | (Value::Null, Value::Unknown(gap)) if gap.is_set() => Some(false),
+        (Value::Unknown(a), Value::Unknown(b)) => a.same_thing(b),
         (Value::Unknown(_), _) | (_, Value::Unknown(_)) => None,
         (Value::Int(a), Value::Double(b)) | (Value::Double(b), Value::Int(a)) => Some((*a as f64) == *b),
         (Value::List(a), Value::List(b)) => {

@@ -204,6 +204,8 @@ fn say(value: &Value, resources: &[Resource], text: &mut String) {
         Value::Timestamp(t) => write!(text, "{}", t.strftime("%Y-%m-%dT%H:%M:%SZ")),
         Value::Duration(d) => write!(text, "{d:#}"),
         Value::Resource(at) => write!(text, "{}", resources[*at as usize].name),
+        // What is still to be made is known by its address.
+        Value::Unknown(gap) if gap.symbol().is_some() => write!(text, "{}", gap.subject.as_deref().unwrap_or_default()),
         Value::Unknown(_) => write!(text, "unknown"),
         Value::Map(entries) => write!(text, "{} entries", entries.len()),
         Value::Record(_) => write!(text, "…"),

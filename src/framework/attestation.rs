@@ -172,7 +172,7 @@ fn file(
     Some(Document::File { path, sha256: found })
 }
 
-pub(super) fn date(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Date> {
+pub(crate) fn date(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Date> {
     let text = reader.string(node, what)?;
     let parsed = text.parse::<Date>().ok();
     if parsed.is_none() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::attestation::date;
+use super::date;
 use crate::diag::{Code, Diagnostic, SourceFile, nearest};
 use crate::estate::Estate;
 use crate::evaluate::{Judgement, Subject, Verdict};

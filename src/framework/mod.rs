@@ -12,6 +12,7 @@ use crate::diag::{Code, SourceFile, nearest};
 use crate::policy::yaml::{Node, Reader, Table};
 use crate::policy::{Basis, Bundle, Statement};
 
+pub(crate) use attestation::date;
 pub use attestation::{Attestation, Document, State, attestations};
 pub use exception::{Applied, Exception, apply, exceptions};
 pub use roll_up::{AttestationResult, ControlResult, ControlVerdict, roll_up};

@@ -126,11 +126,17 @@ fn one(control: &Control, policies: &[Policy], counts: &[Count], attestations: &
     let mut sum = Count::default();
     let mut run = Vec::new();
     let mut empty = Vec::new();
+    let mut not_given = Vec::new();
     for (policy, count) in policies.iter().zip(counts).filter(|(p, _)| control.policies.contains(&p.id)) {
         sum.population += count.population;
         sum.deviations += count.deviations;
         sum.unknown += count.unknown;
         sum.excepted += count.excepted;
+        // Policies on code judge where a run is given code: a run without any does not test them.
+        if count.population == 0 && count.unknown == 0 && policy.resource.as_ref().is_some_and(|kind| kind.is_fact()) {
+            not_given.push(policy.id.as_str());
+            continue;
+        }
         if count.population == 0 && count.unknown == 0 {
             empty.push(policy.id.as_str());
         }
@@ -159,7 +165,12 @@ fn one(control: &Control, policies: &[Policy], counts: &[Count], attestations: &
         }
         if states.contains(&State::Expired) { expired.push(statement.as_str()) } else { missing.push(statement.as_str()) }
     }
-    let (verdict, reason) = verdict(control, &run, sum, &missing, &expired, &empty);
+    let tests: Vec<&str> = control.policies.iter().map(String::as_str).filter(|id| !not_given.contains(id)).collect();
+    let (verdict, mut reason) = verdict(control, &tests, &run, sum, &missing, &expired, &empty);
+    if !not_given.is_empty() && control.not_applicable.is_none() {
+        let left = format!("no code was given for {}", not_given.join(", "));
+        reason = Some(reason.map_or(left.clone(), |reason| format!("{reason}; {left}")));
+    }
     ControlResult {
         id: control.id.clone(),
         title: control.title.clone(),
@@ -177,6 +188,7 @@ fn one(control: &Control, policies: &[Policy], counts: &[Count], attestations: &
 
 fn verdict(
     control: &Control,
+    tests: &[&str],
     run: &[String],
     sum: Count,
     missing: &[&str],
@@ -193,8 +205,8 @@ fn verdict(
     if sum.unknown > 0 {
         return (V::NotDetermined, None);
     }
-    if !control.policies.is_empty() {
-        let left_out: Vec<&str> = control.policies.iter().filter(|p| !run.contains(p)).map(String::as_str).collect();
+    if !tests.is_empty() {
+        let left_out: Vec<&str> = tests.iter().filter(|p| !run.iter().any(|r| r == *p)).copied().collect();
         if !left_out.is_empty() {
             let reason = if run.is_empty() {
                 "its policies were not in this run".to_owned()
@@ -213,7 +225,7 @@ fn verdict(
     if !missing.is_empty() {
         return (V::NotDetermined, Some(format!("no attestation for {}", missing.join(", "))));
     }
-    if !control.policies.is_empty() {
+    if !tests.is_empty() {
         let reason = (!empty.is_empty()).then(|| format!("nothing to judge for {}", empty.join(", ")));
         return if sum.excepted > 0 { (V::ExceptionAccepted, reason) } else { (V::Met, reason) };
     }

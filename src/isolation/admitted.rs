@@ -44,11 +44,15 @@ impl Addresses {
                 all.blocks.entry(*block).or_default().push(position);
                 all.by_start.insert((block.network(), block.prefix_len()), *block);
             }
+            if let Some(symbol) = vpc.symbol() {
+                all.vpcs.insert(symbol.into(), (position, own.clone()));
+            }
             all.vpcs.insert(Arc::clone(&vpc.id), (position, own));
         }
         for listing in estate.listings.iter().filter(|l| l.kind == "AWS::EC2::VPC") {
             all.open.extend(listing.gap.iter().cloned().map(Arc::new));
         }
+        all.open.extend(estate.run.declared.iter().map(|declared| Arc::new(declared.open())));
         all.open.extend(estate.run.accounts.iter().filter_map(|a| a.gap.clone().map(Arc::new)));
         all
     }
@@ -89,9 +93,9 @@ pub(super) fn edges(estate: &Estate) -> Vec<(u32, Value)> {
 fn admitted(group: &Resource, addresses: &Addresses) -> Value {
     let mut found = BTreeSet::new();
     let mut gaps: BTreeSet<Arc<Gap>> = BTreeSet::new();
-    let own = match group.values_at("vpc_id").pop() {
-        Some(Value::String(id)) => addresses.vpcs.get(&id),
-        Some(Value::Unknown(gap)) => {
+    let own = match group.values_at("vpc_id").pop().map(|value| value.key()) {
+        Some(Ok(Some(id))) => addresses.vpcs.get(&id),
+        Some(Err(gap)) => {
             gaps.insert(gap);
             None
         }

@@ -25,6 +25,9 @@ fn text(record: &Record, field: &str) -> Option<Arc<str>> {
 /// Why the listing of a type in an account is not complete; none if it is. `region` none for any.
 fn missing(estate: &Estate, kind: &str, account: &str, region: Option<&str>) -> Option<Arc<Gap>> {
     let near = |r: &str| region.is_none_or(|region| r == region || r == crate::estate::ALL_REGIONS);
+    if estate.run.declared.is_some() {
+        return Some(Arc::new(out_of_reach("ec2", account, region.unwrap_or_default(), &format!("{kind} that the code does not declare"))));
+    }
     let mut asked = false;
     for listing in estate.listings.iter().filter(|l| l.kind == kind && l.account == account && near(&l.region)) {
         asked = true;
@@ -42,11 +45,16 @@ fn list(found: BTreeSet<u32>, gaps: BTreeSet<Arc<Gap>>) -> Value {
 /// For every security group, the groups that its ingress rules name. A rule may outlive the group it
 /// names: one of the same account that is not listed is gone, one of another account may not be seen.
 pub(super) fn admitted_groups(estate: &Estate) -> Vec<(u32, Value)> {
-    let by_id: HashMap<&str, u32> = estate.of_type(GROUP).map(|at| (&*estate.resources[at].id, position(at))).collect();
+    let mut by_id: HashMap<Arc<str>, u32> = HashMap::new();
+    for at in estate.of_type(GROUP) {
+        let group = &estate.resources[at];
+        by_id.insert(Arc::clone(&group.id), position(at));
+        by_id.extend(group.symbol().map(|symbol| (Arc::from(symbol), position(at))));
+    }
     estate.of_type(GROUP).map(|at| (position(at), groups_of(estate, &estate.resources[at], &by_id))).collect()
 }
 
-fn groups_of(estate: &Estate, group: &Resource, by_id: &HashMap<&str, u32>) -> Value {
+fn groups_of(estate: &Estate, group: &Resource, by_id: &HashMap<Arc<str>, u32>) -> Value {
     let mut found = BTreeSet::new();
     let mut gaps = BTreeSet::new();
     let rules = match group.property("ip_permissions") {
@@ -72,15 +80,15 @@ fn groups_of(estate: &Estate, group: &Resource, by_id: &HashMap<&str, u32>) -> V
                 gaps.extend(pair.first_gap().cloned());
                 continue;
             };
-            let id = match pair.get("group_id") {
-                Some(Value::String(id)) => Arc::clone(id),
-                Some(Value::Unknown(gap)) => {
-                    gaps.insert(Arc::clone(gap));
+            let id = match pair.get("group_id").map(Value::key) {
+                Some(Ok(Some(id))) => id,
+                Some(Err(gap)) => {
+                    gaps.insert(gap);
                     continue;
                 }
                 _ => continue,
             };
-            if let Some(at) = by_id.get(&*id) {
+            if let Some(at) = by_id.get(&id) {
                 found.insert(*at);
                 continue;
             }
@@ -104,9 +112,9 @@ pub(super) fn attachments(estate: &Estate) -> Vec<(u32, Value)> {
     let mut by_gateway: BTreeMap<Arc<str>, BTreeSet<u32>> = BTreeMap::new();
     let mut open = BTreeSet::new();
     for at in estate.of_type(ATTACHMENT) {
-        match estate.resources[at].property("transit_gateway_id") {
-            Some(Value::String(id)) => drop(by_gateway.entry(Arc::clone(id)).or_default().insert(position(at))),
-            Some(Value::Unknown(gap)) => drop(open.insert(Arc::clone(gap))),
+        match estate.resources[at].property("transit_gateway_id").map(Value::key) {
+            Some(Ok(Some(id))) => drop(by_gateway.entry(id).or_default().insert(position(at))),
+            Some(Err(gap)) => drop(open.insert(gap)),
             _ => {}
         }
     }
@@ -115,8 +123,8 @@ pub(super) fn attachments(estate: &Estate) -> Vec<(u32, Value)> {
         .map(|at| {
             let attachment = &estate.resources[at];
             let mut gaps = open.clone();
-            let found = match attachment.property("transit_gateway_id") {
-                Some(Value::String(id)) => by_gateway.get(id).cloned().unwrap_or_default(),
+            let found = match attachment.property("transit_gateway_id").map(Value::key) {
+                Some(Ok(Some(id))) => by_gateway.get(&id).cloned().unwrap_or_default(),
                 _ => BTreeSet::new(),
             };
             match attachment.property("transit_gateway_owner_id") {

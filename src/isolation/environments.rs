@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::estate::{Environment, Estate, Fetched, Gap, Resource, Value};
+use crate::estate::{Environment, Estate, Fetched, Gap, Reason, Resource, UNKNOWN_ACCOUNT, UNKNOWN_TAG, out_of_reach};
 
 /// What claims a resource for an environment. Any one of these is enough.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +60,9 @@ impl Environments {
             }
             Self::ByTag => match &resource.tags {
                 Fetched::Known(tags) => {
-                    if let Some(value) = tags.get(TAG).map(|v| v.trim()).filter(|v| !v.is_empty()) {
+                    if tags.get(TAG).is_some_and(|value| value == UNKNOWN_TAG) {
+                        claims.open = Some(unknown_tag(resource, TAG));
+                    } else if let Some(value) = tags.get(TAG).map(|v| v.trim()).filter(|v| !v.is_empty()) {
                         let low = value.to_lowercase();
                         let usual = USUAL.iter().find(|(_, short)| short.contains(&low.as_str())).map(|(name, _)| *name);
                         claims.add(usual.unwrap_or(&low), format!("tag {TAG}={value}"));
@@ -101,6 +103,13 @@ fn claim(name: &str, rule: &EnvironmentRule, resource: &Resource, claims: &mut C
     if rule.accounts.iter().any(|a| **a == *resource.account) {
         claims.add(name, format!("account {}", resource.account));
     }
+    if !rule.accounts.is_empty() && &*resource.account == UNKNOWN_ACCOUNT {
+        claims.open = Some(Arc::new(out_of_reach(resource.kind.service, "", &resource.region, "the account of the resource")));
+    }
+    // What has no name yet may be given one that claims it.
+    if !rule.names.is_empty() && resource.declared.as_ref().is_some_and(|declared| *declared.address == *resource.name) {
+        claims.open = Some(Arc::new(out_of_reach(resource.kind.service, &resource.account, &resource.region, "the name of the resource")));
+    }
     if resource.kind.name == VPC && rule.vpcs.iter().any(|v| **v == *resource.id) {
         claims.add(name, format!("vpc {}", resource.id));
     }
@@ -113,6 +122,9 @@ fn claim(name: &str, rule: &EnvironmentRule, resource: &Resource, claims: &mut C
     match &resource.tags {
         Fetched::Known(tags) => {
             for (key, values) in &rule.tags {
+                if tags.get(key).is_some_and(|value| value == UNKNOWN_TAG) {
+                    claims.open = Some(unknown_tag(resource, key));
+                }
                 if let Some(value) = tags.get(key).filter(|v| values.contains(v)) {
                     claims.add(name, format!("tag {key}={value}"));
                 }
@@ -121,6 +133,10 @@ fn claim(name: &str, rule: &EnvironmentRule, resource: &Resource, claims: &mut C
         Fetched::Absent => {}
         Fetched::Unknown(gap) => claims.open = Some(Arc::clone(gap)),
     }
+}
+
+fn unknown_tag(resource: &Resource, key: &str) -> Arc<Gap> {
+    Arc::new(out_of_reach(resource.kind.service, &resource.account, &resource.region, &format!("the value of the tag {key}")))
 }
 
 /// Whether a text matches a pattern in which `*` stands for any characters; both ends are anchored.
@@ -246,9 +262,14 @@ impl Index {
             keys.entry((*whole, *key)).or_insert_with(|| {
                 let mut index = Positions::new();
                 for at in estate.of_type(whole) {
-                    for value in estate.resources[at].values_at(key) {
-                        if let Value::String(text) = value {
-                            index.entry(text).or_default().push(at);
+                    let whole = &estate.resources[at];
+                    for text in whole.values_at(key).iter().filter_map(|value| value.key().ok().flatten()) {
+                        index.entry(text).or_default().push(at);
+                    }
+                    if let Some(symbol) = whole.symbol() {
+                        let at_key = index.entry(symbol.into()).or_default();
+                        if at_key.last() != Some(&at) {
+                            at_key.push(at);
                         }
                     }
                 }
@@ -260,7 +281,11 @@ impl Index {
 }
 
 /// What could not be listed, or not to the end.
-pub(super) struct Unseen(HashMap<(String, String, String), Arc<Gap>>);
+pub(super) struct Unseen {
+    gaps: HashMap<(String, String, String), Arc<Gap>>,
+    /// Whether the facts come from code, which names what it does not declare.
+    open: bool,
+}
 
 impl Unseen {
     pub(super) fn new(estate: &Estate) -> Self {
@@ -268,15 +293,26 @@ impl Unseen {
             let place = (listing.kind.clone(), listing.account.clone(), listing.region.clone());
             Some((place, Arc::new(listing.gap.clone()?)))
         });
-        Self(gaps.collect())
+        Self { gaps: gaps.collect(), open: estate.run.declared.is_some() }
+    }
+
+    /// The same gap; what code does not carry is there all the same, and cannot be left out of account.
+    fn told(&self, gap: Arc<Gap>, resource: &Resource) -> Arc<Gap> {
+        if !self.open || gap.reason != Reason::NotInPlan {
+            return gap;
+        }
+        Arc::new(out_of_reach(resource.kind.service, &resource.account, &resource.region, "what the resource is part of"))
     }
 
     /// Why something of that type may have been missed there.
     pub(super) fn in_place(&self, kind: &str, account: &str, region: &str) -> Option<Arc<Gap>> {
-        if self.0.is_empty() {
+        if self.open {
+            return Some(Arc::new(out_of_reach("-", account, region, &format!("{kind} that the code does not declare"))));
+        }
+        if self.gaps.is_empty() {
             return None;
         }
-        let at = |region: &str| self.0.get(&(kind.to_owned(), account.to_owned(), region.to_owned())).cloned();
+        let at = |region: &str| self.gaps.get(&(kind.to_owned(), account.to_owned(), region.to_owned())).cloned();
         at(region).or_else(|| at("*"))
     }
 }
@@ -310,15 +346,16 @@ impl Resolver<'_> {
         for (path, whole, key) in parts {
             let mut names: BTreeMap<Arc<str>, String> = BTreeMap::new();
             for value in resource.values_at(path) {
-                let text = match value {
-                    Value::String(text) => text,
-                    Value::Unknown(gap) => return Environment::Unknown(gap),
-                    _ => continue,
+                let text = match value.key() {
+                    Ok(Some(text)) => text,
+                    Ok(None) => continue,
+                    Err(gap) => return Environment::Unknown(self.index.unseen.told(gap, resource)),
                 };
+                let by_symbol = value.is_unknown();
                 let found = self.index.keys.get(&(*whole, *key)).and_then(|index| index.get(&text));
                 let near = found.into_iter().flatten().copied().filter(|other| {
                     let other = &self.estate.resources[*other];
-                    *key == "arn" || (other.account == resource.account && other.region == resource.region)
+                    *key == "arn" || by_symbol || (other.account == resource.account && other.region == resource.region)
                 });
                 let near: Vec<usize> = near.collect();
                 // A whole that could not be listed is there all the same. Where the key may be that of several

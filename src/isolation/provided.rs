@@ -23,6 +23,14 @@ const FITTINGS: &[(&str, &str)] =
 
 /// Marks them.
 pub(super) fn mark(estate: &mut Estate) {
+    if estate.run.declared.is_some() {
+        // What code declares, somebody made, or adopted: only settings of the account are there anyway.
+        for resource in &mut estate.resources {
+            let setting = resource.kind.name == "AWS::EC2::EBSEncryptionByDefault";
+            resource.provided_by_aws = if setting { Fetched::Known("account-setting") } else { Fetched::Absent };
+        }
+        return;
+    }
     let vpcs = default_vpcs(estate);
     let unlisted = Unseen::new(estate);
     let fittings: BTreeMap<&str, &str> = FITTINGS.iter().copied().collect();

@@ -154,6 +154,7 @@ impl Giver<'_, '_, '_> {
             provided_by_aws: Fetched::Absent,
             properties: Value::Null,
             responses: Vec::new(),
+            declared: None,
         };
         let mut values: Vec<Option<Value>> = vec![None; kind.properties.fields.len()];
         for (key, node) in entries {

@@ -12,13 +12,10 @@ use serde_saphyr::{Spanned, Tagged};
 
 use crate::diag::{Code, Diagnostic, SourceFile};
 
-/// The largest file that is read, in bytes.
-const LARGEST: usize = 1 << 20;
-
 /// A node of a file.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Its bytes; of lists and maps only where they begin.
+    /// Its bytes; of lists and maps only where they begin. Of an alias, those of what it repeats.
     pub span: Range<usize>,
     /// Its tag: `!unknown`.
     pub tag: Option<String>,
@@ -150,19 +147,21 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<RawKind, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
+        while let Some(key) = access.next_key::<Spanned<Tagged<String>>>()? {
+            let Spanned { value: Tagged(name, tag), referenced, defined } = key;
+            // Ignored, it would turn what is written into something else.
+            if let Some(tag) = tag.filter(|tag| tag.starts_with('!') && tag.len() > 1) {
+                return Err(serde::de::Error::custom(format!("the key `{name}` has the tag `{tag}`; only values have tags")));
+            }
+            entries.push((Spanned { value: name, referenced, defined }, access.next_value()?));
         }
         Ok(RawKind::Map(entries))
     }
 }
 
+/// Where a node is written: of a repeated one where its anchor is, so that its text can be looked up.
 fn bytes<T>(spanned: &Spanned<T>) -> Range<usize> {
-    span_of(&spanned.referenced)
-}
-
-fn span_of(location: &serde_saphyr::Location) -> Range<usize> {
-    let span = location.span();
+    let span = spanned.defined.span();
     let wide = |n: Option<_>| n.and_then(|n: u32| usize::try_from(n).ok()).unwrap_or_default();
     let start = wide(span.byte_offset().and_then(|n| u32::try_from(n).ok()));
     let len = wide(span.byte_len().and_then(|n| u32::try_from(n).ok()));
@@ -181,27 +180,46 @@ fn node(raw: Spanned<Raw>) -> Node {
     Node { span, tag: raw.value.tag, kind }
 }
 
-/// Reads a file's text.
+/// How much of a file is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of text.
+    pub bytes: usize,
+    /// Scalars, lists and maps.
+    pub nodes: usize,
+    /// Repetitions of an anchor.
+    pub aliases: usize,
+    /// Lists and maps within each other.
+    pub depth: usize,
+}
+
+/// What is read of keur's own files.
+const OWN: Bounds = Bounds { bytes: 1 << 20, nodes: 40_000, aliases: 16, depth: 32 };
+
+/// Reads the text of one of keur's own files, whose only tag is `!unknown`.
 pub fn parse(source: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
-    if source.text.len() > LARGEST {
-        let title = format!("the file has {} bytes; at most {LARGEST} are read", source.text.len());
+    let node = parse_tagged(source, OWN)?;
+    match foreign_tag(&node) {
+        Some((tag, span)) => Err(Diagnostic::error(Code::BadYaml, format!("there is no tag `{tag}`"), source, span)
+            .label("unknown tag")
+            .help("the only tag is `!unknown`, in what a test gives")),
+        None => Ok(node),
+    }
+}
+
+/// Reads a file's text with whatever tags it has: the caller must mind each of them.
+pub fn parse_tagged(source: &Arc<SourceFile>, bounds: Bounds) -> Result<Node, Diagnostic> {
+    if source.text.len() > bounds.bytes {
+        let title = format!("the file has {} bytes; at most {} are read", source.text.len(), bounds.bytes);
         return Err(Diagnostic::error(Code::BudgetExceeded, title, source, 0..0));
     }
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
-        budget: serde_saphyr::budget! { max_nodes: 40_000, max_aliases: 16, max_depth: 32 },
+        budget: serde_saphyr::budget! { max_nodes: bounds.nodes, max_aliases: bounds.aliases, max_depth: bounds.depth },
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options) {
-        Ok(raw) => {
-            let node = node(raw);
-            match foreign_tag(&node) {
-                Some((tag, span)) => Err(Diagnostic::error(Code::BadYaml, format!("there is no tag `{tag}`"), source, span)
-                    .label("unknown tag")
-                    .help("the only tag is `!unknown`, in what a test gives")),
-                None => Ok(node),
-            }
-        }
+        Ok(raw) => Ok(node(raw)),
         Err(error) => {
             let text = error.to_string();
             let message = text.split(" at line ").next().unwrap_or(&text).trim_start_matches("error: ").to_owned();

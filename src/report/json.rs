@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq as _, Serializer};
 
 use super::{Place, Report};
-use crate::estate::{Gap, ResponseId};
-use crate::evaluate::{Finding, Subject, fingerprint};
+use crate::estate::{Declared, DeclaredRun, Gap, ResponseId};
+use crate::evaluate::{Apart, Finding, Subject, fingerprint};
 use crate::framework::{ControlResult, controls_of};
 
 /// The schema's name.
@@ -39,6 +39,8 @@ struct Run<'a> {
     identity: Option<&'a crate::estate::Identity>,
     accounts: Vec<&'a str>,
     regions: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<&'a DeclaredRun>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +49,10 @@ struct Summary {
     deviation: u64,
     unknown: u64,
     excepted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_so: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_to_live: Option<u64>,
     resources: u64,
     calls: u64,
 }
@@ -65,6 +71,8 @@ struct FindingLine<'a> {
     clause: Option<&'a str>,
     gap: Option<&'a Gap>,
     exception: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apart: Option<&'static str>,
     fingerprint: String,
     responses: &'a [ResponseId],
 }
@@ -79,6 +87,8 @@ struct ResourceLine<'a> {
     account: &'a str,
     region: &'a str,
     environment: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<&'a Declared>,
 }
 
 #[derive(Serialize)]
@@ -127,7 +137,7 @@ impl Findings<'_> {
             Subject::Resource(at) => report.estate.resources[*at as usize].responses.as_slice(),
             Subject::Unseen { .. } => &[],
         };
-        let Place { kind, arn, id, name, account, region, environment } = place;
+        let Place { kind, arn, id, name, account, region, environment, declared } = place;
         FindingLine {
             policy: &policy.id,
             statement: &policy.statement,
@@ -140,9 +150,10 @@ impl Findings<'_> {
             clause: clause.map(|c| c.text.as_str()),
             gap: finding.gap.as_deref(),
             exception: finding.exception.map(|e| report.exceptions[e as usize].id.as_str()),
+            apart: finding.apart.map(Apart::as_str),
             fingerprint: fingerprint(&policy.id, kind, account, region, arn),
             responses,
-            resource: ResourceLine { kind, arn, id, name, account, region, environment },
+            resource: ResourceLine { kind, arn, id, name, account, region, environment, declared },
         }
     }
 }
@@ -152,6 +163,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     let counts = report.counts();
     let gaps = report.gaps();
     let controls = report.policies.iter().map(|p| (p.id.as_str(), controls_of(report.framework, &p.id))).collect();
+    let is_plan = run.declared.as_ref().is_some_and(|declared| !declared.actions.is_empty());
+    let apart = |why: Apart| is_plan.then(|| report.judgement.findings.iter().filter(|f| f.apart == Some(why)).count() as u64);
     let document = Document {
         schema: SCHEMA,
         run: Run {
@@ -166,12 +179,15 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             identity: run.identity.as_ref(),
             accounts: run.accounts.iter().map(|a| a.id.as_str()).collect(),
             regions: &run.regions,
+            declared: run.declared.as_ref(),
         },
         summary: Summary {
             pass: counts.pass,
             deviation: counts.deviation,
             unknown: counts.unknown,
             excepted: counts.excepted,
+            already_so: apart(Apart::AlreadySo),
+            left_to_live: apart(Apart::LeftToLive),
             resources: report.estate.resources.len() as u64,
             calls: run.calls,
         },

@@ -1,5 +1,6 @@
 //! Reports: one model, one file per output format. Prints verdicts and never judges.
 
+mod drift;
 mod grid;
 mod json;
 mod table;
@@ -8,11 +9,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::estate::{Estate, Gap};
+use crate::estate::{Declared, Estate, Gap};
 use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
 use crate::framework::{ControlResult, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
 
+pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub use grid::{grid, terminal_width};
 
 /// Everything a report may say.
@@ -40,6 +42,8 @@ pub struct Report<'a> {
     pub exceptions: &'a [Exception],
     /// From which severity on a deviation fails the run.
     pub fail_on: Severity,
+    /// Whether what is set apart counts as well.
+    pub all: bool,
 }
 
 /// How many findings of each verdict.
@@ -90,7 +94,7 @@ impl Report<'_> {
     /// Findings by verdict.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for finding in &self.judgement.findings {
+        for finding in self.judgement.findings.iter().filter(|f| self.counts_in(f)) {
             match finding.verdict {
                 Verdict::Pass => counts.pass += 1,
                 Verdict::Deviation => counts.deviation += 1,
@@ -101,15 +105,23 @@ impl Report<'_> {
         counts
     }
 
+    /// Whether a finding counts: what a plan is not to blame for does not, unless all was asked for.
+    pub fn counts_in(&self, finding: &Finding) -> bool {
+        self.all || finding.apart.is_none()
+    }
+
     /// Whether a deviation is at or above the severity that fails the run.
     pub fn fails(&self) -> bool {
         let severe = |f: &Finding| self.policies[f.policy as usize].severity >= self.fail_on;
-        self.judgement.findings.iter().any(|f| f.verdict == Verdict::Deviation && severe(f))
+        self.judgement.findings.iter().any(|f| f.verdict == Verdict::Deviation && severe(f) && self.counts_in(f))
     }
 
     /// Whether anything that a policy needed could not be seen.
     pub fn is_open(&self) -> bool {
-        self.judgement.findings.iter().any(|f| f.verdict == Verdict::Unknown)
+        if self.estate.run.declared.as_ref().is_some_and(|declared| !declared.incomplete.is_empty()) {
+            return true;
+        }
+        self.judgement.findings.iter().any(|f| f.verdict == Verdict::Unknown && self.counts_in(f))
     }
 
     /// The exit code of the design: 1 for deviations, 3 for unknowns, else 0.
@@ -145,10 +157,11 @@ impl Report<'_> {
                     account: &r.account,
                     region: &r.region,
                     environment: r.environment.as_str(),
+                    declared: r.declared.as_deref(),
                 }
             }
             Subject::Unseen { kind, account, region } => {
-                Place { kind, arn: "", id: "*", name: "*", account, region, environment: "unknown" }
+                Place { kind, arn: "", id: "*", name: "*", account, region, environment: "unknown", declared: None }
             }
         }
     }
@@ -163,4 +176,5 @@ struct Place<'a> {
     account: &'a str,
     region: &'a str,
     environment: &'a str,
+    declared: Option<&'a Declared>,
 }

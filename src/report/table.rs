@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::{Report, Style, grid};
 use crate::estate::Reason;
-use crate::evaluate::{Finding, Verdict};
+use crate::evaluate::{Apart, Finding, Verdict};
 use crate::framework::{ControlResult, ControlVerdict};
 use crate::policy::{Policy, Severity};
 
@@ -66,6 +66,25 @@ impl Printer<'_> {
         writeln!(self.out, "{prefix}{line}")
     }
 
+    /// A list under its title; on one line where it fits.
+    fn listed(&mut self, title: &str, list: &str) -> io::Result<()> {
+        if title.chars().count() + 1 + list.chars().count() <= usize::from(self.style.width) {
+            return self.line(&format!("{title} {list}"));
+        }
+        self.wrapped(0, "", title)?;
+        self.wrapped(2, "", list)
+    }
+
+    /// The same, dimmed.
+    fn dim(&mut self, indent: usize, text: &str) -> io::Result<()> {
+        if !self.style.color {
+            return self.wrapped(indent, "", text);
+        }
+        write!(self.out, "\x1b[2m")?;
+        self.wrapped(indent, "", text)?;
+        write!(self.out, "\x1b[0m")
+    }
+
     fn heading(&mut self, text: &str) -> io::Result<()> {
         let text = self.ink(Ink::Bold, text);
         writeln!(self.out, "\n{text}")
@@ -87,7 +106,7 @@ fn visible(text: &str) -> usize {
 }
 
 /// Names come from whoever made the resource: no control character of theirs reaches the terminal.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect()
 }
 
@@ -117,6 +136,7 @@ pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> i
     deviations(report, &mut printer)?;
     unknowns(report, &mut printer)?;
     accepted(report, &mut printer)?;
+    code(report, &mut printer)?;
     population(report, &mut printer)?;
     gaps(report, &mut printer)?;
     controls(report, &mut printer)?;
@@ -134,7 +154,20 @@ fn head(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let regions = counted(run.regions.len() as u64, "region", "regions");
     let resources = counted(report.estate.resources.len() as u64, "resource", "resources");
     let calls = counted(run.calls, "call", "calls");
-    p.wrapped(0, "", &format!("As of {as_of}: {resources} in {accounts} and {regions}, {calls}"))?;
+    match &run.declared {
+        None => p.wrapped(0, "", &format!("As of {as_of}: {resources} in {accounts} and {regions}, {calls}"))?,
+        Some(declared) => {
+            let number = counted(declared.resources, "resource", "resources");
+            p.wrapped(0, "", &format!("As of {as_of}: {number} declared in {accounts} and {regions}"))?;
+            for file in &declared.files {
+                p.wrapped(
+                    0,
+                    "",
+                    &format!("{} ({}, {})", plain(&file.name), plain(&file.written_by), &file.sha256[..19.min(file.sha256.len())]),
+                )?;
+            }
+        }
+    }
     if let Some(identity) = &run.identity {
         p.wrapped(0, "", &format!("Asked as {}", plain(&identity.arn)))?;
     }
@@ -146,7 +179,7 @@ type ByPolicy<'r> = BTreeMap<(usize, std::cmp::Reverse<Severity>, &'r str), (&'r
 /// Findings of one verdict, by statement in the order of the register, then by severity and policy.
 fn grouped<'r>(report: &'r Report<'_>, verdict: Verdict) -> ByPolicy<'r> {
     let mut groups: ByPolicy<'_> = BTreeMap::new();
-    for finding in report.judgement.findings.iter().filter(|f| f.verdict == verdict) {
+    for finding in report.judgement.findings.iter().filter(|f| f.verdict == verdict && report.counts_in(f)) {
         let policy = &report.policies[finding.policy as usize];
         let statement = report.statements.iter().position(|s| s.id == policy.statement).unwrap_or(usize::MAX);
         let key = (statement, std::cmp::Reverse(policy.severity), policy.id.as_str());
@@ -194,9 +227,13 @@ fn deviations(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
             let place = report.place(finding);
             p.wrapped(4, "", &plain(finding.message.as_deref().unwrap_or_default()))?;
             let known_as = if place.name == place.id { String::new() } else { format!(", {}", plain(place.id)) };
-            let at = format!("{}, {} {}{known_as}", place.environment, place.account, place.region);
-            let at = p.ink(Ink::Dim, &at);
-            p.line(&format!("      {at}"))?;
+            let mut at = format!("{}, {} {}{known_as}", place.environment, place.account, place.region);
+            if let Some(declared) = place.declared {
+                let action = declared.action.map_or_else(String::new, |action| format!(" ({action})"));
+                let source = declared.place.as_ref().map_or_else(String::new, |source| format!(", {}", plain(source)));
+                at = format!("{}, {} {}: {}{action}{source}", place.environment, place.account, place.region, plain(&declared.address));
+            }
+            p.dim(6, &at)?;
         }
         more(p, findings.len())?;
         p.wrapped(2, "remedy: ", &policy.remedy)?;
@@ -258,6 +295,49 @@ fn accepted(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
         }
     }
     p.table(&["Policy", "Resource", "Until (approver)", "Risk and reason"], rows, &[])
+}
+
+/// What code says, and what it does not: actions, types that are not read, how regions were found out, and
+/// what is reported apart.
+fn code(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
+    let Some(declared) = &report.estate.run.declared else { return Ok(()) };
+    let list = |items: Vec<String>| items.join(", ");
+    if declared.actions.is_empty() {
+        p.heading("CODE: what is declared, and what is not read of it")?;
+    } else {
+        p.heading("PLAN: what it changes, and what it does not say")?;
+        let actions = declared.actions.iter().map(|(action, n)| format!("{} {action}", number(*n))).collect();
+        p.wrapped(0, "Actions: ", &list(actions))?;
+    }
+    for gap in &declared.incomplete {
+        let text = p.ink(Ink::Red, "Not whole: ");
+        p.wrapped(0, &text, gap.subject.as_deref().unwrap_or_default())?;
+    }
+    let regions = declared.region_from.iter().map(|(from, n)| format!("{} {}", from.as_str(), number(*n))).collect();
+    p.listed("Regions told by:", &list(regions))?;
+    if !declared.not_covered.is_empty() {
+        let types = declared.not_covered.iter().map(|(kind, n)| format!("{kind} {}", number(*n))).collect();
+        p.listed("Judged by place and tags only (types that keur does not read):", &list(types))?;
+    }
+    if declared.other_providers > 0 {
+        p.wrapped(0, "Of other providers, not judged: ", &number(declared.other_providers))?;
+    }
+    if report.all || declared.actions.is_empty() {
+        return Ok(());
+    }
+    for (why, title) in [
+        (Apart::AlreadySo, "Already so, on what the plan leaves as it is (`--all` counts them):"),
+        (Apart::LeftToLive, "Left to the live estate, which alone can tell (`--all` counts them):"),
+    ] {
+        let mut policies: BTreeMap<&str, u64> = BTreeMap::new();
+        for finding in report.judgement.findings.iter().filter(|f| f.apart == Some(why) && f.verdict != Verdict::Pass) {
+            *policies.entry(&report.policies[finding.policy as usize].id).or_default() += 1;
+        }
+        if !policies.is_empty() {
+            p.listed(title, &list(policies.iter().map(|(id, n)| format!("{id} {}", number(*n))).collect()))?;
+        }
+    }
+    Ok(())
 }
 
 fn population(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
@@ -372,10 +452,13 @@ fn foot(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
         format_args!("{} unknown", number(counts.unknown)),
         format_args!("{} excepted", number(counts.excepted)),
     );
+    let whole = report.estate.run.declared.as_ref().is_none_or(|declared| declared.incomplete.is_empty());
+    let seen = if report.estate.run.declared.is_some() { "everything that code can tell was told" } else { "everything needed was seen" };
     let (ink, verdict) = match report.exit_code() {
+        3 if !whole => (Ink::Yellow, "the plan is not whole: nobody can say".to_owned()),
         1 => (Ink::Red, format!("deviations of severity {} or above", report.fail_on.as_str())),
         3 => (Ink::Yellow, "not everything that was needed could be seen".to_owned()),
-        _ => (Ink::Green, format!("no deviation of severity {} or above, and everything needed was seen", report.fail_on.as_str())),
+        _ => (Ink::Green, format!("no deviation of severity {} or above, and {seen}", report.fail_on.as_str())),
     };
     let verdict = p.ink(ink, &verdict);
     p.line(&summary)?;

@@ -167,7 +167,7 @@ fn arn(region: &str, name: &str) -> String {
 }
 
 /// No constraint is how S3 says us-east-1, and `EU` is how it used to say eu-west-1.
-fn region_of(constraint: &str) -> String {
+pub(super) fn region_of(constraint: &str) -> String {
     match constraint {
         "" => "us-east-1",
         "EU" => "eu-west-1",

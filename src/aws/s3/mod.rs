@@ -220,3 +220,8 @@ pub(super) static SERVICE: Service = Service {
 
 #[cfg(feature = "s3")]
 mod live;
+#[cfg(feature = "s3")]
+mod state;
+
+#[cfg(feature = "s3")]
+pub use state::{StateError, state_object};

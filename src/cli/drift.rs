@@ -1,0 +1,127 @@
+//! `keur drift`: what is declared against what is seen.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+
+use super::check::{Output, output_of, refuse_two_on_stdout};
+use super::setup::{Setup, finish};
+use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
+use super::{CommonArgs, Failure, Outcome, Terminal, output};
+use crate::declared::kinds;
+use crate::drift::{self, Drift, Ignore};
+use crate::estate::Estate;
+use crate::isolation;
+use crate::policy::read_folder;
+use crate::report::{DriftReport, Style};
+
+/// The file of rules that is read when none is named.
+const IGNORE: &str = ".keurignore";
+
+/// Options of `keur drift`.
+#[derive(Debug, Args)]
+pub(super) struct DriftArgs {
+    /// States of Terraform: files, `terraform show -json`, or `s3://BUCKET/KEY`; everything that is declared
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true, value_hint = ValueHint::FilePath)]
+    state: Vec<PathBuf>,
+    /// A saved estate to compare with, instead of AWS itself
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    estate: Option<PathBuf>,
+    /// A recording to compare with: the folder of `keur collect --tape`, or an archive of it
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "PACK", conflicts_with = "estate", value_hint = ValueHint::AnyPath)]
+    replay: Option<PathBuf>,
+    #[command(flatten)]
+    ignore: IgnoreArgs,
+    #[command(flatten)]
+    code: CodeArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(flatten)]
+    when: WhenArgs,
+    /// Output: `table`, `json`, or `json=drift.json` for a file; may be given several times
+    #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
+    format: Vec<Output>,
+}
+
+/// Which drift is accepted.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct IgnoreArgs {
+    /// Rules for drift that is accepted; without it `.keurignore`, if there is one
+    #[arg(long = "ignore", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+}
+
+impl IgnoreArgs {
+    fn read(&self, terminal: &Terminal) -> Result<Vec<Ignore>, Failure> {
+        let path = match &self.file {
+            Some(path) => path.as_path(),
+            None if Path::new(IGNORE).is_file() => Path::new(IGNORE),
+            None => return Ok(Vec::new()),
+        };
+        let mut diagnostics = Vec::new();
+        let sources = read_folder(path, &mut diagnostics);
+        let rules = sources.iter().flat_map(|source| drift::ignores(source, &mut diagnostics)).collect();
+        finish(diagnostics, terminal)?;
+        Ok(rules)
+    }
+}
+
+/// A comparison, and what it rests on.
+pub(super) struct Compared {
+    pub(super) declared: Estate,
+    pub(super) drift: Drift,
+    pub(super) ignores: Vec<Ignore>,
+}
+
+/// Compares states with what was seen.
+pub(super) fn compare(
+    states: &[PathBuf],
+    ignore: &IgnoreArgs,
+    code: &CodeArgs,
+    when: &WhenArgs,
+    seen: &Estate,
+    setup: &Setup,
+    terminal: &Terminal,
+) -> Result<Compared, Failure> {
+    let ignores = ignore.read(terminal)?;
+    let mut declared = source::states(states, code, when, setup)?;
+    isolation::assign(&mut declared, &setup.config.environments);
+    let at = seen.run.as_of;
+    let drift = drift::drift(&declared, seen, &kinds(), &ignores, at);
+    for note in drift::notes(&ignores, &drift, at) {
+        terminal.say(&note.render(terminal.color));
+    }
+    Ok(Compared { declared, drift, ignores })
+}
+
+pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
+    for output in &args.format {
+        if let Some(path) = &output.path {
+            output::check_writable(path)?;
+        }
+    }
+    refuse_two_on_stdout(&args.format)?;
+    let setup = Setup::load(&args.common.sources(), terminal)?;
+    let source = SourceArgs {
+        estate: args.estate.clone(),
+        #[cfg(feature = "aws")]
+        replay: args.replay.clone(),
+        ..SourceArgs::default()
+    };
+    // A mistake in a state is told before AWS is asked.
+    source::states(&args.state, &args.code, &args.when, &setup)?;
+    let seen = source::estate(&source, &args.code, &args.when, &setup, Asks::All, terminal)?.estate;
+    let compared = compare(&args.state, &args.ignore, &args.code, &args.when, &seen, &setup, terminal)?;
+    let report = DriftReport { declared: &compared.declared, seen: &seen, drift: &compared.drift, ignores: &compared.ignores };
+    for output in &args.format {
+        match &output.path {
+            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
+            Some(path) => {
+                let plain = Style { color: false, ..terminal.style };
+                output::to_file(path, |out| report.write(output.format, plain, out))?;
+            }
+        }
+    }
+    Ok(report.exit_code())
+}

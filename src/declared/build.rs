@@ -1,0 +1,667 @@
+//! From what was read to an estate: properties by the tables, parts joined to what they are part of.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use super::change::{Change, Other, Piece};
+use super::map::{Adds, Ctx, Field, Got, Mapping, Part, fit, identity, value};
+use super::tables::{mapping, parts_of, whole_keys};
+use super::{Object, is_marked, marked, reference, unknown};
+use crate::estate::{
+    Account, Action, Declared, DeclaredRun, Environment, Estate, Fetched, Gap, Listing, NewResource, Properties, Reason, RegionFrom,
+    Registry, Required, Resource, ResourceType, Run, Type, UNKNOWN_ACCOUNT, UNKNOWN_REGION, UNKNOWN_TAG, Value, address_of, out_of_reach,
+    symbol,
+};
+
+/// What was read from code, object by object: of most, little is kept.
+pub(crate) struct Reading<'r> {
+    /// `plan`, `state` or `template`.
+    source: &'static str,
+    registry: &'r Registry,
+    drafts: Vec<Draft>,
+    parts: Vec<Object>,
+    resources: Vec<Resource>,
+    /// Files, and what they did not say.
+    pub(crate) run: DeclaredRun,
+}
+
+impl<'r> Reading<'r> {
+    /// Nothing yet.
+    pub(crate) fn new(source: &'static str, registry: &'r Registry) -> Self {
+        Self { source, registry, drafts: Vec::new(), parts: Vec::new(), resources: Vec::new(), run: DeclaredRun::default() }
+    }
+
+    /// Adds a resource or a part.
+    pub(crate) fn push(&mut self, object: Object) {
+        if !parts_of(&object.source_type).is_empty() {
+            self.parts.push(object);
+        } else if object.action == Some(Action::Delete) {
+            // What is gone has no properties; that it goes is a change.
+        } else if let Some(mapping) = mapping(&object.source_type) {
+            self.drafts.push(draft(mapping, object, self.registry));
+        } else {
+            *self.run.not_covered.entry(object.source_type.clone()).or_default() += 1;
+            self.resources.push(other(&object, self.registry));
+        }
+    }
+
+    /// Adds what a plan does to a resource, with its account and region.
+    pub(crate) fn change(&mut self, change: Change, account: Option<String>, region: Option<String>) {
+        self.resources.push(changed(change, account, region, self.registry));
+    }
+}
+
+/// A resource that is being put together.
+struct Draft {
+    kind: Arc<ResourceType>,
+    /// What was declared, without its attributes.
+    object: Object,
+    /// What parts may name it by.
+    keys: Vec<String>,
+    /// Id, ARN, name.
+    identity: (String, String, String),
+    tags: Json,
+    properties: Map<String, Json>,
+    /// What was set by parts: a later default of the whole does not undo it.
+    by_parts: Vec<&'static str>,
+    action: Option<Action>,
+    parts: Vec<String>,
+    partial: bool,
+}
+
+/// Makes an estate of what was read. `at` is the moment of the run.
+pub(crate) fn build(reading: Reading<'_>, at: Timestamp) -> Estate {
+    let Reading { source, registry, mut drafts, mut parts, mut resources, mut run } = reading;
+    // What goes, goes before what comes.
+    parts.sort_by_key(|object| object.action != Some(Action::Delete));
+    join(&mut drafts, &parts, registry);
+    drop(parts);
+    follow(&mut drafts);
+    settings(&mut drafts);
+    members(&mut drafts);
+    resources.extend(drafts.into_iter().map(finish));
+    for resource in &resources {
+        if let Some(declared) = &resource.declared {
+            *run.region_from.entry(declared.region_from).or_default() += 1;
+        }
+    }
+    estate(source, resources, run, registry, at)
+}
+
+fn estate(source: &str, resources: Vec<Resource>, run: DeclaredRun, registry: &Registry, at: Timestamp) -> Estate {
+    let mut counts: BTreeMap<(String, String, String), u64> = BTreeMap::new();
+    for r in &resources {
+        *counts.entry((r.kind.name.clone(), r.account.to_string(), r.region.to_string())).or_default() += 1;
+    }
+    let listing = |((kind, account, region), listed): ((String, String, String), u64)| Listing { kind, account, region, listed, gap: None };
+    let mut listings: Vec<Listing> = counts.into_iter().map(listing).collect();
+    // Code that does not say everything says nothing of what it leaves out, of any type.
+    if let Some(gap) = run.incomplete.first() {
+        listings.extend(registry.names().map(|kind| Listing {
+            kind: kind.to_owned(),
+            account: UNKNOWN_ACCOUNT.to_owned(),
+            region: UNKNOWN_REGION.to_owned(),
+            listed: 0,
+            gap: Some(gap.clone()),
+        }));
+    }
+    let known = |text: &str| text != UNKNOWN_ACCOUNT;
+    let mut accounts: Vec<String> = resources.iter().map(|r| r.account.to_string()).filter(|a| known(a)).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let mut regions: Vec<String> = resources.iter().map(|r| r.region.to_string()).collect();
+    regions.retain(|r| r != crate::estate::GLOBAL && r != UNKNOWN_REGION);
+    regions.sort_unstable();
+    regions.dedup();
+    let run = Run {
+        started: at,
+        finished: at,
+        as_of: at,
+        source: source.to_owned(),
+        tool: crate::tool(),
+        identity: None,
+        accounts: accounts.into_iter().map(|id| Account { id, name: None, gap: None }).collect(),
+        regions,
+        calls: 0,
+        declared: Some(run),
+    };
+    Estate::new(run, resources, listings)
+}
+
+fn draft(mapping: &'static Mapping, mut object: Object, registry: &Registry) -> Draft {
+    let kind = Arc::clone(registry.get(mapping.kind).expect("internal error: a table of a type that is not registered"));
+    let ctx = Ctx::new(&object);
+    let properties = fields(mapping.fields, &kind, &ctx);
+    let identity = identity(mapping, &object);
+    let tags = tags(mapping.tags, &ctx);
+    let mut keys: Vec<String> = whole_keys(&object.source_type).iter().filter_map(|path| ctx.text(path)).map(str::to_owned).collect();
+    keys.push(symbol(&object.address));
+    keys.sort_unstable();
+    keys.dedup();
+    // The rest is not needed any more, and there may be much of it.
+    object.attributes = Json::Null;
+    object.before = None;
+    let action = object.action;
+    Draft { kind, object, keys, identity, tags, properties, by_parts: Vec::new(), action, parts: Vec::new(), partial: false }
+}
+
+fn fields(fields: &'static [Field], kind: &ResourceType, ctx: &Ctx<'_>) -> Map<String, Json> {
+    fields.iter().map(|field| (field.name.to_owned(), value(field, kind, ctx))).collect()
+}
+
+/// Tags as the object has them: a map whose values may be marked, a mark, or nothing.
+fn tags(paths: &[&str], ctx: &Ctx<'_>) -> Json {
+    let mut last = Json::Null;
+    for path in paths {
+        match ctx.get(path) {
+            Got::Value(Json::Object(map)) => return Json::Object(map.clone()),
+            Got::Value(Json::Array(list)) => return pairs(list),
+            Got::Unknown(mark) => last = mark.clone(),
+            Got::Missing if last.is_null() => last = ctx.missing(path),
+            Got::Value(_) | Got::Unset | Got::Missing => {}
+        }
+    }
+    match marked(&last) {
+        // Nobody configured any.
+        Some(gap) if gap.reason == Reason::AwsDecides => json!({}),
+        Some(_) => last,
+        None => json!({}),
+    }
+}
+
+/// Tags as a list of keys and values: templates, and the groups of Auto Scaling.
+fn pairs(list: &[Json]) -> Json {
+    let mut map = Map::new();
+    for pair in list {
+        if is_marked(pair) {
+            return pair.clone();
+        }
+        let member = |names: [&str; 2]| names.iter().find_map(|name| pair.get(*name)).cloned();
+        match (member(["key", "Key"]), member(["value", "Value"])) {
+            (Some(Json::String(key)), Some(value)) => drop(map.insert(key, value)),
+            (Some(mark), _) if is_marked(&mark) => return mark,
+            _ => {}
+        }
+    }
+    Json::Object(map)
+}
+
+/// Joins parts to what they are part of.
+fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
+    // Type of the code and what names it → the wholes.
+    let mut wholes: HashMap<(String, String), Vec<usize>> = HashMap::new();
+    for (at, draft) in drafts.iter_mut().enumerate() {
+        for key in std::mem::take(&mut draft.keys) {
+            wholes.entry((draft.object.source_type.clone(), key)).or_default().push(at);
+        }
+    }
+    let parts = objects.iter().flat_map(|object| parts_of(&object.source_type).iter().map(move |part| (object, *part)));
+    // Parts whose whole nobody can tell: any of that type may have them.
+    let mut loose: Vec<(&Object, &'static Part, Json)> = Vec::new();
+    for (object, part) in parts {
+        let ctx = Ctx::new(object);
+        for key in keys(&ctx, part) {
+            match key {
+                Err(mark) => loose.push((object, part, mark)),
+                Ok(key) => {
+                    let near = |at: &usize| {
+                        let whole = &drafts[*at].object;
+                        let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+                        let exact = address_of(&key).is_some() || key.starts_with("arn:");
+                        exact || (same(&whole.account, &object.account) && same(&whole.region, &object.region))
+                    };
+                    let found = part.of.iter().find_map(|of| wholes.get(&((*of).to_owned(), key.clone()))?.iter().copied().find(near));
+                    let at = found.unwrap_or_else(|| {
+                        let at = drafts.len();
+                        drafts.push(elsewhere(object, part, &key, registry));
+                        wholes.entry((part.of[0].to_owned(), key.clone())).or_default().push(at);
+                        at
+                    });
+                    add(&mut drafts[at], object, part);
+                }
+            }
+        }
+    }
+    for (object, part, mark) in loose {
+        for draft in drafts.iter_mut().filter(|d| part.of.contains(&d.object.source_type.as_str())) {
+            match part.adds {
+                Adds::Fields(fields) => {
+                    for field in fields.iter().filter(|f| !draft.by_parts.contains(&f.name)) {
+                        draft.properties.insert(field.name.to_owned(), mark.clone());
+                    }
+                }
+                Adds::Items(lists) => {
+                    for (list, _) in lists {
+                        push(draft, list, mark.clone());
+                    }
+                }
+                Adds::Nothing => {}
+            }
+            // It may be changed by it, too.
+            if object.action.is_some_and(Action::changes) && draft.action == Some(Action::NoOp) {
+                draft.action = Some(Action::Update);
+            }
+        }
+    }
+}
+
+/// The texts that name the wholes of a part; a mark for each that is not known.
+fn keys(ctx: &Ctx<'_>, part: &Part) -> Vec<Result<String, Json>> {
+    let later = || unknown(Reason::AfterApply, format!("{}.{}", ctx.object.address, part.key));
+    let key = |json: &Json| match json {
+        Json::String(text) => Ok(text.clone()),
+        mark => marked(mark).and_then(|gap| gap.symbol()).ok_or_else(later),
+    };
+    match ctx.get(part.key) {
+        Got::Value(Json::Array(items)) => items.iter().map(key).collect(),
+        Got::Value(one) | Got::Unknown(one) => vec![key(one)],
+        Got::Unset if part.optional => Vec::new(),
+        Got::Unset | Got::Missing => vec![Err(ctx.missing(part.key))],
+    }
+}
+
+/// Something of which only a part is declared.
+fn elsewhere(object: &Object, part: &Part, key: &str, registry: &Registry) -> Draft {
+    let mapping = mapping(part.of[0]).expect("internal error: a part of a type without a table");
+    let kind = Arc::clone(registry.get(mapping.kind).expect("internal error: a table of a type that is not registered"));
+    let stub = Object {
+        address: object.address.clone(),
+        source_type: mapping.from.to_owned(),
+        file: object.file,
+        before: None,
+        attributes: mapping
+            .id
+            .first()
+            .map_or_else(|| json!({}), |id| if key.starts_with("arn:") { json!({"arn": key}) } else { json!({*id: key}) }),
+        account: object.account.clone(),
+        region: object.region.clone(),
+        region_from: RegionFrom::Whole,
+        action: object.action,
+        place: object.place.clone(),
+        sparse: false,
+    };
+    let (id, arn, name) = identity(mapping, &stub);
+    let (id, name) = if key.starts_with("arn:") { (id_of(key), name) } else { (id, name) };
+    let missing = |path: &str| unknown(Reason::NotInPlan, format!("{}: {path}", name));
+    let properties = kind.properties.fields.iter().map(|f| (f.name.clone(), missing(&f.name))).collect();
+    let tags = missing("tags");
+    // Until a part changes it, nothing of it changes.
+    let action = object.action.map(|_| Action::NoOp);
+    Draft {
+        kind,
+        object: Object { source_type: object.source_type.clone(), attributes: Json::Null, region_from: object.region_from, ..stub },
+        keys: Vec::new(),
+        identity: (id, arn, name.clone()),
+        tags,
+        properties,
+        by_parts: Vec::new(),
+        action,
+        parts: Vec::new(),
+        partial: true,
+    }
+}
+
+fn id_of(arn: &str) -> String {
+    arn.rsplit_once(['/', ':']).map_or(arn, |(_, id)| id).to_owned()
+}
+
+fn add(draft: &mut Draft, object: &Object, part: &'static Part) {
+    let gone = object.action == Some(Action::Delete);
+    let ctx = Ctx::new(object);
+    match part.adds {
+        Adds::Fields(fields) => {
+            for field in fields {
+                let json = if gone { unset(field, &draft.kind, object) } else { value(field, &draft.kind, &ctx) };
+                draft.properties.insert(field.name.to_owned(), json);
+                draft.by_parts.push(field.name);
+            }
+        }
+        Adds::Items(lists) if !gone => {
+            for (list, item) in lists {
+                if let Some(before) = &object.before
+                    && let Some(Json::Array(items)) = draft.properties.get_mut(*list)
+                {
+                    // The whole still echoes it as it was.
+                    take_out(items, &item(&ctx.within(before)));
+                }
+                let item = item(&ctx);
+                if !item.is_null() {
+                    push(draft, list, item);
+                }
+            }
+        }
+        Adds::Items(lists) => {
+            for (list, item) in lists {
+                let item = item(&ctx);
+                if let Some(Json::Array(items)) = draft.properties.get_mut(*list) {
+                    take_out(items, &item);
+                }
+            }
+        }
+        Adds::Nothing => {}
+    }
+    if object.action.is_some_and(Action::changes) && draft.action == Some(Action::NoOp) {
+        draft.action = Some(Action::Update);
+    }
+    draft.parts.push(object.address.clone());
+}
+
+/// What a property is without the part that set it.
+fn unset(field: &Field, kind: &ResourceType, object: &Object) -> Json {
+    let bare = Object {
+        address: object.address.clone(),
+        source_type: object.source_type.clone(),
+        attributes: json!({}),
+        before: None,
+        account: object.account.clone(),
+        region: object.region.clone(),
+        place: None,
+        sparse: true,
+        ..*object
+    };
+    value(field, kind, &Ctx::new(&bare))
+}
+
+fn push(draft: &mut Draft, list: &str, item: Json) {
+    // A part may add several at once.
+    if let Json::Array(items) = item {
+        items.into_iter().for_each(|item| push(draft, list, item));
+        return;
+    }
+    let item = match draft.kind.properties.field(list).map(|(_, field)| field.ty.without_null()) {
+        Some(Type::List(ty)) => fit(ty, item)
+            .unwrap_or_else(|found| unknown(Reason::Unparsable, format!("{}: `{list}` cannot hold {found}", draft.object.address))),
+        _ => item,
+    };
+    let missing = || unknown(Reason::NotInPlan, format!("{}: {list}", draft.object.address));
+    match draft.properties.entry(list).or_insert_with(missing) {
+        Json::Array(items) => {
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        other if is_marked(other) => {
+            // What AWS will list in the end, when nothing was declared, is what the parts say.
+            let decided = marked(other).is_some_and(|gap| matches!(gap.reason, Reason::AwsDecides | Reason::AfterApply));
+            *other = if decided { json!([item]) } else { json!([item, other.clone()]) };
+        }
+        other => *other = json!([item]),
+    }
+}
+
+/// Takes an item out of a list, or what it adds to an element of the list with the same other members.
+fn take_out(items: &mut Vec<Json>, gone: &Json) {
+    if let Some(at) = items.iter().position(|item| item == gone) {
+        items.remove(at);
+        return;
+    }
+    let Some(gone) = gone.as_object() else { return };
+    let lists: Vec<&String> = gone.iter().filter(|(_, value)| value.is_array()).map(|(key, _)| key).collect();
+    for item in items.iter_mut().filter_map(Json::as_object_mut) {
+        if lists.is_empty() || gone.iter().any(|(key, value)| !value.is_array() && item.get(key) != Some(value)) {
+            continue;
+        }
+        for key in &lists {
+            if let (Some(Json::Array(own)), Some(Json::Array(less))) = (item.get_mut(key.as_str()), gone.get(key.as_str())) {
+                own.retain(|one| !less.contains(one));
+            }
+        }
+    }
+    let empty = |item: &Json| lists.iter().all(|key| item.get(key.as_str()).and_then(Json::as_array).is_some_and(Vec::is_empty));
+    if !lists.is_empty() {
+        items.retain(|item| !item.is_object() || !empty(item));
+    }
+}
+
+/// What a resource has from another one that it names, because AWS says so and the code does not.
+fn follow(drafts: &mut [Draft]) {
+    let mut by_identity: HashMap<(String, String), usize> = HashMap::new();
+    for (at, draft) in drafts.iter().enumerate() {
+        for key in [draft.identity.0.clone(), draft.identity.1.clone(), symbol(&draft.object.address)] {
+            by_identity.entry((draft.kind.name.clone(), key)).or_insert(at);
+        }
+    }
+    for (kind, field, by, of, taken) in FOLLOWED {
+        for at in 0..drafts.len() {
+            let draft = &drafts[at];
+            let open = draft.properties.get(*field).is_none_or(is_marked);
+            if draft.kind.name != *kind || !open {
+                continue;
+            }
+            let of_named = |named: &Json| {
+                let key = match named {
+                    Json::String(text) => Some(text.clone()),
+                    mark => marked(mark).and_then(|gap| gap.symbol()),
+                };
+                let other = by_identity.get(&((*of).to_owned(), key?)).copied()?;
+                drafts[other].properties.get(*taken).cloned()
+            };
+            let is_list = matches!(draft.kind.properties.field(field).map(|(_, f)| f.ty.without_null()), Some(Type::List(_)));
+            let value = match draft.properties.get(*by) {
+                // One of each that is named; where one of them is not known, there is one more.
+                Some(Json::Array(items)) if is_list && !matches!(*taken, "subnet_ids") => {
+                    let each = |item: &Json| {
+                        of_named(item).unwrap_or_else(|| unknown(Reason::OutOfReach, format!("{}: {by}", draft.object.address)))
+                    };
+                    let mut all: Vec<Json> = Vec::new();
+                    for one in items.iter().map(each) {
+                        if !all.contains(&one) {
+                            all.push(one);
+                        }
+                    }
+                    Some(Json::Array(all))
+                }
+                Some(Json::Array(items)) => items.first().and_then(of_named),
+                Some(one) => of_named(one),
+                None => None,
+            };
+            if let Some(value) = value {
+                drafts[at].properties.insert((*field).to_owned(), value);
+            }
+        }
+    }
+}
+
+/// Type, property, the property that names the other, its type, the other's property. In this order:
+/// what is taken may itself be taken from another.
+const FOLLOWED: &[(&str, &str, &str, &str, &str)] = &[
+    ("AWS::RDS::DBSubnetGroup", "vpc_id", "subnet_ids", "AWS::EC2::Subnet", "vpc_id"),
+    ("AWS::EC2::Instance", "vpc_id", "subnet_id", "AWS::EC2::Subnet", "vpc_id"),
+    ("AWS::EC2::Instance", "availability_zone", "subnet_id", "AWS::EC2::Subnet", "availability_zone"),
+    ("AWS::EC2::NetworkInterface", "vpc_id", "subnet_id", "AWS::EC2::Subnet", "vpc_id"),
+    ("AWS::EC2::NetworkInterface", "availability_zone", "subnet_id", "AWS::EC2::Subnet", "availability_zone"),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "vpc_id", "subnet_ids", "AWS::EC2::Subnet", "vpc_id"),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "availability_zones", "subnet_ids", "AWS::EC2::Subnet", "availability_zone"),
+    ("AWS::AutoScaling::AutoScalingGroup", "availability_zones", "subnet_ids", "AWS::EC2::Subnet", "availability_zone"),
+    ("AWS::RDS::DBSubnetGroup", "availability_zones", "subnet_ids", "AWS::EC2::Subnet", "availability_zone"),
+    ("AWS::RDS::DBInstance", "vpc_id", "db_subnet_group_name", "AWS::RDS::DBSubnetGroup", "vpc_id"),
+    ("AWS::RDS::DBInstance", "subnet_ids", "db_subnet_group_name", "AWS::RDS::DBSubnetGroup", "subnet_ids"),
+    ("AWS::RDS::DBInstance", "storage_encrypted", "db_cluster_identifier", "AWS::RDS::DBCluster", "storage_encrypted"),
+    ("AWS::RDS::DBInstance", "kms_key_id", "db_cluster_identifier", "AWS::RDS::DBCluster", "kms_key_id"),
+    ("AWS::RDS::DBInstance", "backup_retention_period", "db_cluster_identifier", "AWS::RDS::DBCluster", "backup_retention_period"),
+    ("AWS::EC2::Volume", "encrypted", "snapshot_id", "AWS::EC2::Snapshot", "encrypted"),
+    ("AWS::EC2::Snapshot", "encrypted", "volume_id", "AWS::EC2::Volume", "encrypted"),
+    ("AWS::RDS::DBSnapshot", "encrypted", "db_instance_identifier", "AWS::RDS::DBInstance", "storage_encrypted"),
+    ("AWS::RDS::DBClusterSnapshot", "storage_encrypted", "db_cluster_identifier", "AWS::RDS::DBCluster", "storage_encrypted"),
+];
+
+/// A cluster that is made has the members that are made with it.
+fn members(drafts: &mut [Draft]) {
+    let mut of: HashMap<String, Vec<Json>> = HashMap::new();
+    for draft in drafts.iter().filter(|d| d.kind.name == "AWS::RDS::DBInstance") {
+        let cluster = match draft.properties.get("db_cluster_identifier") {
+            Some(Json::String(text)) => Some(text.clone()),
+            Some(mark) => marked(mark).and_then(|gap| gap.symbol()),
+            None => None,
+        };
+        if let Some(cluster) = cluster {
+            let id = &draft.identity.0;
+            let id = address_of(id).map_or_else(|| json!(id), |address| reference(address, &draft.object.source_type));
+            of.entry(cluster).or_default().push(id);
+        }
+    }
+    for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::RDS::DBCluster") {
+        if !matches!(draft.action, Some(Action::Create | Action::Replace)) {
+            continue;
+        }
+        let keys = [draft.identity.0.clone(), symbol(&draft.object.address)];
+        let found: Vec<Json> = keys.iter().filter_map(|key| of.get(key)).flatten().cloned().collect();
+        draft.properties.insert("db_cluster_members".to_owned(), Json::Array(found));
+    }
+}
+
+/// Settings of an account that decide what nobody configured.
+fn settings(drafts: &mut [Draft]) {
+    let mut by_default: HashMap<(Option<String>, Option<String>), Json> = HashMap::new();
+    for draft in drafts.iter().filter(|d| d.kind.name == "AWS::EC2::EBSEncryptionByDefault") {
+        let place = (draft.object.account.clone(), draft.object.region.clone());
+        if let (Some(value), (_, Some(_))) = (draft.properties.get("ebs_encryption_by_default"), &place) {
+            by_default.insert(place, value.clone());
+        }
+    }
+    for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::EC2::Volume") {
+        let decided = |json: &Json| marked(json).is_some_and(|gap| gap.reason == Reason::AwsDecides);
+        let place = (draft.object.account.clone(), draft.object.region.clone());
+        if draft.properties.get("encrypted").is_some_and(decided) && by_default.get(&place) == Some(&Json::Bool(true)) {
+            draft.properties.insert("encrypted".to_owned(), json!(true));
+        }
+    }
+}
+
+fn finish(draft: Draft) -> Resource {
+    let Draft { kind, object, identity: (id, arn, name), tags, mut properties, action, parts, partial, .. } = draft;
+    if kind.name == "AWS::EC2::SecurityGroup" {
+        super::tables::merge_rules(&mut properties);
+    }
+    let account = object.account.clone().unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned());
+    let region = object.region.clone().unwrap_or_else(|| UNKNOWN_REGION.to_owned());
+    let gap = |reason, subject: String| Gap {
+        service: kind.service.to_owned(),
+        operation: "-".to_owned(),
+        account: account.clone(),
+        region: region.clone(),
+        reason,
+        code: None,
+        subject: Some(subject),
+    };
+    let missing = |path: &str| gap(Reason::NotInPlan, format!("{}{path}", object.address));
+    let properties = match Value::from_json(&Type::Record(Arc::clone(&kind.properties)), Json::Object(properties), &missing) {
+        Ok(value) => value,
+        Err(error) => Value::Unknown(Arc::new(gap(Reason::Unparsable, format!("{}: {error}", object.address)))),
+    };
+    let tags = fetched_tags(&tags, gap(Reason::NotInPlan, String::new()));
+    Resource {
+        arn: arn.into(),
+        id: id.into(),
+        name: name.into(),
+        account: account.as_str().into(),
+        region: region.as_str().into(),
+        environment: Environment::Unassigned,
+        tags,
+        provided_by_aws: Fetched::Absent,
+        properties,
+        responses: Vec::new(),
+        declared: Some(Arc::new(Declared {
+            address: object.address.clone(),
+            source_type: object.source_type.clone(),
+            file: object.file,
+            action,
+            region_from: object.region_from,
+            parts,
+            partial,
+            place: object.place.clone(),
+        })),
+        kind,
+    }
+}
+
+fn fetched_tags(tags: &Json, place: Gap) -> Fetched<BTreeMap<String, String>> {
+    if let Some(found) = marked(tags) {
+        return Fetched::Unknown(Arc::new(Gap { reason: found.reason, code: found.code, subject: found.subject, ..place }));
+    }
+    let Some(map) = tags.as_object() else { return Fetched::Absent };
+    let text = |value: &Json| match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        Json::Bool(_) | Json::Number(_) => value.to_string(),
+        // Its key is known, which is enough for most who ask.
+        Json::Array(_) | Json::Object(_) => UNKNOWN_TAG.to_owned(),
+    };
+    Fetched::Known(map.iter().map(|(key, value)| (key.clone(), text(value))).collect())
+}
+
+fn other(object: &Object, registry: &Registry) -> Resource {
+    let ctx = Ctx::new(object);
+    let taggable = ["tags", "tags_all", "Tags", "tag"].iter().any(|name| object.attributes.get(name).is_some());
+    let id = ctx.text("id").map_or_else(|| symbol(&object.address), str::to_owned);
+    let arn = ctx.text("arn").map_or_else(|| symbol(&object.address), str::to_owned);
+    let (address, resource_type) = (object.address.clone(), object.source_type.clone());
+    let place = out_of_reach("code", object.account.as_deref().unwrap_or_default(), object.region.as_deref().unwrap_or_default(), "");
+    let mut resource = if taggable {
+        plain(
+            object,
+            id,
+            arn,
+            fetched_tags(&tags(&["tags_all", "tags", "Tags", "tag"], &ctx), place),
+            Other { address, resource_type },
+            registry,
+        )
+    } else {
+        plain(object, id, arn, Fetched::Absent, Piece { address, resource_type }, registry)
+    };
+    resource.name = object.address.as_str().into();
+    resource.declared = Some(Arc::new(Declared {
+        address: object.address.clone(),
+        source_type: object.source_type.clone(),
+        file: object.file,
+        action: object.action,
+        region_from: object.region_from,
+        parts: Vec::new(),
+        partial: false,
+        place: object.place.clone(),
+    }));
+    resource
+}
+
+fn plain<P: Properties>(
+    object: &Object,
+    id: String,
+    arn: String,
+    tags: Fetched<BTreeMap<String, String>>,
+    properties: P,
+    registry: &Registry,
+) -> Resource {
+    let kind = registry.get(P::TYPE).expect("internal error: registered with the types of code");
+    NewResource {
+        arn,
+        id,
+        name: object.address.clone(),
+        account: object.account.clone().unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned()),
+        region: object.region.clone().unwrap_or_else(|| UNKNOWN_REGION.to_owned()),
+        tags,
+        properties: Required::Known(properties),
+        responses: Vec::new(),
+    }
+    .build(kind)
+}
+
+fn changed(change: Change, account: Option<String>, region: Option<String>, registry: &Registry) -> Resource {
+    let kind = registry.get("Code::Change").expect("internal error: registered with the types of code");
+    let address = change.deposed.as_ref().map_or_else(|| change.address.clone(), |key| format!("{} (deposed {key})", change.address));
+    NewResource {
+        arn: address.clone(),
+        id: address.clone(),
+        name: address,
+        account: account.unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned()),
+        region: region.unwrap_or_else(|| UNKNOWN_REGION.to_owned()),
+        tags: Fetched::Absent,
+        properties: Required::Known(change),
+        responses: Vec::new(),
+    }
+    .build(kind)
+}

@@ -1,0 +1,70 @@
+//! What code declares, in the properties that AWS shows: one table per type of Terraform, and one per
+//! type of CloudFormation, so that the same policies judge a plan and the estate that comes of it.
+//!
+//! A table says of each property where the code has it and what holds when the code does not say. What
+//! no table names is unknown: `not-in-plan`.
+
+mod build;
+mod change;
+mod map;
+mod tables;
+
+use serde_json::{Value as Json, json};
+
+use crate::estate::{Action, Gap, Reason, RegionFrom, UNKNOWN_KEY, not_collected};
+
+pub(crate) use build::{Reading, build};
+pub(crate) use change::{Change, holds, register};
+pub(crate) use tables::kinds;
+
+/// One thing that code declares, as it was read: a resource, or a part of one.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// Address in the code.
+    pub(crate) address: String,
+    /// The code's own name of the type.
+    pub(crate) source_type: String,
+    /// Position of the file.
+    pub(crate) file: u32,
+    /// What is declared; what is not known is marked (`$unknown`).
+    pub(crate) attributes: Json,
+    /// The same before the plan, of what it changes.
+    pub(crate) before: Option<Json>,
+    /// Account, where it could be told.
+    pub(crate) account: Option<String>,
+    /// Region, where it could be told.
+    pub(crate) region: Option<String>,
+    /// How the region was found out.
+    pub(crate) region_from: RegionFrom,
+    /// What the plan does, if it is one.
+    pub(crate) action: Option<Action>,
+    /// File and line.
+    pub(crate) place: Option<String>,
+    /// Whether a member that is not there was not configured: a template writes only what is set.
+    pub(crate) sparse: bool,
+}
+
+/// The mark for a value that is not known.
+pub(crate) fn unknown(reason: Reason, subject: impl AsRef<str>) -> Json {
+    json!({ UNKNOWN_KEY: Gap::mark(reason, None, subject.as_ref()) })
+}
+
+/// The mark for the identity of something at an address, of a type of the code.
+pub(crate) fn reference(address: &str, source_type: &str) -> Json {
+    json!({ UNKNOWN_KEY: Gap::mark(Reason::Referenced, Some(source_type), address) })
+}
+
+/// The gap in a mark, if it is one.
+pub(crate) fn marked(json: &Json) -> Option<Gap> {
+    let map = json.as_object().filter(|map| map.len() == 1)?;
+    let gap = map.get(UNKNOWN_KEY)?;
+    match gap.as_str() {
+        Some(mark) => not_collected("code", "", "", "").marked(mark),
+        None => serde_json::from_value(gap.clone()).ok(),
+    }
+}
+
+/// Whether it is a mark.
+pub(crate) fn is_marked(json: &Json) -> bool {
+    json.as_object().is_some_and(|map| map.len() == 1 && map.contains_key(UNKNOWN_KEY))
+}

@@ -1,0 +1,304 @@
+//! EC2: instances, volumes, snapshots, images, network interfaces.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use serde_json::{Value as Json, json};
+
+use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
+use super::network::own_account;
+
+const TAGS: &[&str] = &["tags_all", "tags"];
+
+/// A volume is encrypted where the account says so for all new ones, or where its snapshot is.
+fn volume_encrypted(ctx: &Ctx<'_>) -> Json {
+    ctx.or("encrypted", Unset::Decided)
+}
+
+fn volume_key(ctx: &Ctx<'_>) -> Json {
+    match volume_encrypted(ctx) {
+        Json::Bool(false) => Json::Null,
+        _ => ctx.or("kms_key_id", Unset::Decided),
+    }
+}
+
+fn attachment(ctx: &Ctx<'_>) -> Json {
+    json!({
+        "instance_id": ctx.or("instance_id", Unset::Output),
+        "associated_resource": null,
+        "device": ctx.or("device_name", Unset::Null),
+        "state": ctx.missing("state"),
+        "delete_on_termination": ctx.missing("delete_on_termination"),
+    })
+}
+
+/// Groups of the primary interface; those of others are added where AWS lists them.
+fn groups(ctx: &Ctx<'_>) -> Json {
+    match ctx.or("vpc_security_group_ids", Unset::Output) {
+        Json::Array(mut groups) => {
+            groups.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+            Json::Array(groups)
+        }
+        mark => mark,
+    }
+}
+
+fn profile(ctx: &Ctx<'_>) -> Json {
+    match ctx.or("iam_instance_profile", Unset::Null) {
+        Json::String(name) if name.is_empty() => Json::Null,
+        Json::String(name) => {
+            // Terraform knows the name, AWS gives the ARN, whose path is not known.
+            match ctx.object.account.as_deref().zip(ctx.object.region.as_deref()) {
+                Some((account, region)) if !name.contains('/') => {
+                    json!(format!("arn:{}:iam::{account}:instance-profile/{name}", super::super::map::partition(region)))
+                }
+                _ => ctx.later("iam_instance_profile"),
+            }
+        }
+        other => other,
+    }
+}
+
+fn monitoring(ctx: &Ctx<'_>) -> Json {
+    match ctx.or("monitoring", Unset::False) {
+        Json::Bool(true) => json!("enabled"),
+        Json::Bool(false) => json!("disabled"),
+        mark => mark,
+    }
+}
+
+/// IMDSv2 may be demanded by the image or the account where the instance does not say.
+fn metadata(ctx: &Ctx<'_>, option: &str, unset: Unset) -> Json {
+    let path = format!("metadata_options.{option}");
+    match ctx.get("metadata_options") {
+        Got::Value(Json::Array(blocks)) if blocks.is_empty() => ctx.or("no metadata_options", Unset::Decided),
+        _ => ctx.or(&path, unset),
+    }
+}
+
+fn http_tokens(ctx: &Ctx<'_>) -> Json {
+    metadata(ctx, "http_tokens", Unset::Decided)
+}
+
+fn http_endpoint(ctx: &Ctx<'_>) -> Json {
+    metadata(ctx, "http_endpoint", Unset::Decided)
+}
+
+fn hop_limit(ctx: &Ctx<'_>) -> Json {
+    metadata(ctx, "http_put_response_hop_limit", Unset::Decided)
+}
+
+fn lifecycle(ctx: &Ctx<'_>) -> Json {
+    match ctx.or("instance_lifecycle", Unset::Null) {
+        Json::String(text) if text.is_empty() => Json::Null,
+        other => other,
+    }
+}
+
+fn disk(ctx: &Ctx<'_>) -> Json {
+    json!({
+        "device_name": ctx.or("device_name", Unset::Null),
+        "ebs": {
+            "delete_on_termination": ctx.or("delete_on_termination", Unset::True),
+            "encrypted": ctx.or("encrypted", Unset::Decided),
+            "kms_key_id": null,
+            "snapshot_id": ctx.or("snapshot_id", Unset::Null),
+            "volume_size": ctx.or("volume_size", Unset::Output),
+        },
+    })
+}
+
+fn disks(ctx: &Ctx<'_>) -> Json {
+    match ctx.blocks("ebs_block_device") {
+        Ok(blocks) => blocks.into_iter().map(|block| disk(&ctx.within(block))).collect(),
+        Err(mark) => mark,
+    }
+}
+
+fn region(ctx: &Ctx<'_>) -> Json {
+    ctx.or("enabled", Unset::True)
+}
+
+fn launch_permission(ctx: &Ctx<'_>) -> Json {
+    let first = |paths: [&str; 4]| paths.iter().map(|path| ctx.or(path, Unset::Null)).find(|value| !value.is_null()).unwrap_or(Json::Null);
+    first(["account_id", "group", "organization_arn", "organizational_unit_arn"])
+}
+
+fn interface_attached(ctx: &Ctx<'_>) -> Json {
+    match ctx.blocks("attachment") {
+        Ok(blocks) => blocks.first().map_or(Json::Null, |block| ctx.within(block).or("instance", Unset::Null)),
+        Err(mark) => mark,
+    }
+}
+
+fn interface_type(ctx: &Ctx<'_>) -> Json {
+    ctx.or("interface_type", Unset::Text("interface"))
+}
+
+pub(super) const MAPPINGS: &[Mapping] = &[
+    Mapping {
+        from: "aws_ebs_volume",
+        kind: "AWS::EC2::Volume",
+        id: &["id"],
+        arn: Arn::Made("ec2", "volume/"),
+        tags: TAGS,
+        fields: &[
+            call("attachments", |ctx| match ctx.object.action {
+                // Nothing is attached to what is still to be made, but what the plan attaches.
+                Some(crate::estate::Action::Create | crate::estate::Action::Replace) => json!([]),
+                _ => ctx.missing("attachments"),
+            }),
+            same("availability_zone", Unset::Output),
+            call("encrypted", volume_encrypted),
+            call("kms_key_id", volume_key),
+            same("multi_attach_enabled", Unset::False),
+            call("operator_principal", |_| Json::Null),
+            same("size", Unset::Output),
+            same("snapshot_id", Unset::Null),
+            at("volume_id", "id", Unset::Output),
+            at("volume_type", "type", Unset::Text("gp2")),
+        ],
+    },
+    Mapping {
+        from: "aws_ebs_snapshot",
+        kind: "AWS::EC2::Snapshot",
+        id: &["id"],
+        arn: Arn::WithoutAccount("ec2", "snapshot/"),
+        tags: TAGS,
+        fields: &[
+            same("data_encryption_key_id", Unset::Output),
+            same("description", Unset::Null),
+            same("encrypted", Unset::Output),
+            same("kms_key_id", Unset::Null),
+            at("owner_id", "owner_id", Unset::Worked(own_account)),
+            at("snapshot_id", "id", Unset::Output),
+            same("storage_tier", Unset::Text("standard")),
+            same("volume_id", Unset::Output),
+            same("volume_size", Unset::Output),
+            call("public", |ctx| match ctx.object.action {
+                Some(crate::estate::Action::Create | crate::estate::Action::Replace) => json!(false),
+                _ => ctx.missing("public"),
+            }),
+            call("create_volume_permissions", |ctx| match ctx.object.action {
+                Some(crate::estate::Action::Create | crate::estate::Action::Replace) => json!([]),
+                _ => ctx.missing("create_volume_permissions"),
+            }),
+        ],
+    },
+    Mapping {
+        from: "aws_ami",
+        kind: "AWS::EC2::Image",
+        id: &["id"],
+        arn: Arn::WithoutAccount("ec2", "image/"),
+        tags: TAGS,
+        fields: &[
+            same("architecture", Unset::Text("x86_64")),
+            call("block_device_mappings", disks),
+            same("deprecation_time", Unset::Null),
+            same("description", Unset::Null),
+            at("image_id", "id", Unset::Output),
+            same("imds_support", Unset::Null),
+            call("launch_permissions", |ctx| match ctx.object.action {
+                Some(crate::estate::Action::Create | crate::estate::Action::Replace) => json!([]),
+                _ => ctx.missing("launch_permissions"),
+            }),
+            at("owner_id", "owner_id", Unset::Worked(own_account)),
+            call("public", |ctx| match ctx.object.action {
+                Some(crate::estate::Action::Create | crate::estate::Action::Replace) => json!(false),
+                _ => ctx.or("public", Unset::Output),
+            }),
+        ],
+    },
+    Mapping {
+        from: "aws_ebs_encryption_by_default",
+        kind: "AWS::EC2::EBSEncryptionByDefault",
+        id: &[],
+        arn: Arn::Setting("ec2", "ebs-encryption-by-default"),
+        tags: &[],
+        fields: &[call("ebs_encryption_by_default", region)],
+    },
+    Mapping {
+        from: "aws_instance",
+        kind: "AWS::EC2::Instance",
+        id: &["id"],
+        arn: Arn::Made("ec2", "instance/"),
+        tags: TAGS,
+        fields: &[
+            at("auto_recovery", "maintenance_options.auto_recovery", Unset::Text("default")),
+            same("availability_zone", Unset::Output),
+            same("host_id", Unset::Null),
+            call("http_endpoint", http_endpoint),
+            call("http_put_response_hop_limit", hop_limit),
+            call("http_tokens", http_tokens),
+            call("iam_instance_profile_arn", profile),
+            at("image_id", "ami", Unset::Output),
+            at("instance_id", "id", Unset::Output),
+            call("instance_lifecycle", lifecycle),
+            same("instance_type", Unset::Output),
+            same("key_name", Unset::Null),
+            call("monitoring_state", monitoring),
+            call("operator_principal", |_| Json::Null),
+            at("private_ip_address", "private_ip", Unset::Output),
+            call("security_group_ids", groups),
+            same("source_dest_check", Unset::True),
+            same("subnet_id", Unset::Output),
+            same("tenancy", Unset::Output),
+        ],
+    },
+    Mapping {
+        from: "aws_network_interface",
+        kind: "AWS::EC2::NetworkInterface",
+        id: &["id"],
+        arn: Arn::Made("ec2", "network-interface/"),
+        tags: TAGS,
+        fields: &[
+            call("attachment_instance_id", interface_attached),
+            same("description", Unset::Null),
+            at("group_ids", "security_groups", Unset::Output),
+            call("interface_type", interface_type),
+            at("ipv6_addresses", "ipv6_addresses", Unset::Output),
+            at("network_interface_id", "id", Unset::Output),
+            call("operator_principal", |_| Json::Null),
+            at("owner_id", "owner_id", Unset::Worked(own_account)),
+            take("private_ip_addresses", Take::Path("private_ips"), Unset::Output),
+            call("requester_id", |ctx| ctx.object.account.clone().map_or_else(|| ctx.later("requester_id"), Json::String)),
+            call("requester_managed", |_| json!(false)),
+            same("source_dest_check", Unset::True),
+            same("subnet_id", Unset::Output),
+        ],
+    },
+];
+
+pub(super) const PARTS: &[Part] = &[
+    Part {
+        from: "aws_volume_attachment",
+        of: &["aws_ebs_volume"],
+        key: "volume_id",
+        whole: &["id"],
+        optional: false,
+        adds: Adds::Items(&[("attachments", attachment)]),
+    },
+    Part {
+        from: "aws_ami_launch_permission",
+        of: &["aws_ami"],
+        key: "image_id",
+        whole: &["id"],
+        optional: false,
+        adds: Adds::Items(&[("launch_permissions", launch_permission)]),
+    },
+    Part {
+        from: "aws_snapshot_create_volume_permission",
+        of: &["aws_ebs_snapshot"],
+        key: "snapshot_id",
+        whole: &["id"],
+        optional: false,
+        adds: Adds::Items(&[("create_volume_permissions", |ctx| ctx.or("account_id", Unset::Output))]),
+    },
+    Part {
+        from: "aws_network_interface_sg_attachment",
+        of: &["aws_network_interface"],
+        key: "network_interface_id",
+        whole: &["id"],
+        optional: false,
+        adds: Adds::Items(&[("group_ids", |ctx| ctx.or("security_group_id", Unset::Output))]),
+    },
+];

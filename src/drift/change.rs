@@ -1,0 +1,75 @@
+//! One estate against another: what appeared, what vanished, what changed.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::BTreeMap;
+
+use super::compare::{Difference, Keys, differences};
+use crate::estate::{CODE, Coverage, Estate, Resource};
+
+/// What became of a resource.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    /// It is in the second estate only. The position there.
+    Appeared(usize),
+    /// It is in the first estate only. The position there.
+    Vanished(usize),
+    /// It is in both, and not the same. The position in the second, and what differs.
+    Changed(usize, Vec<Difference>),
+    /// It is in one only, and the other did not look there.
+    Unknown {
+        /// Position in the first.
+        first: Option<usize>,
+        /// Position in the second.
+        second: Option<usize>,
+        /// Why.
+        why: String,
+    },
+}
+
+type Key<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+fn key(resource: &Resource) -> Key<'_> {
+    (&resource.kind.name, &resource.account, &resource.region, &resource.arn)
+}
+
+/// What happened between two estates, in the order of types, accounts, regions and ARNs.
+pub(crate) fn changes(first: &Estate, second: &Estate) -> Vec<Change> {
+    let index = |estate: &'_ Estate| -> BTreeMap<(String, String, String, String), usize> {
+        let real = estate.resources.iter().enumerate().filter(|(_, r)| r.kind.service != CODE);
+        real.map(|(at, r)| {
+            let (a, b, c, d) = key(r);
+            ((a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned()), at)
+        })
+        .collect()
+    };
+    let (old, new) = (index(first), index(second));
+    let (first_coverage, second_coverage) = (Coverage::new(first), Coverage::new(second));
+    let keys = Keys::of(second);
+    let mut found = Vec::new();
+    let mut all: Vec<_> = old.keys().chain(new.keys()).collect();
+    all.sort_unstable();
+    all.dedup();
+    for key in all {
+        let (kind, account, region, _) = key;
+        match (old.get(key), new.get(key)) {
+            (Some(a), Some(b)) => {
+                let (differences, _) = differences(&first.resources[*a], &second.resources[*b], &keys);
+                if !differences.is_empty() {
+                    found.push(Change::Changed(*b, differences));
+                }
+            }
+            // What one code declares and the other does not is gone, as far as code goes.
+            (Some(a), None) => match second_coverage.gap(kind, account, region).filter(|_| second.run.declared.is_none()) {
+                Some(gap) => found.push(Change::Unknown { first: Some(*a), second: None, why: gap.to_string() }),
+                None => found.push(Change::Vanished(*a)),
+            },
+            (None, Some(b)) => match first_coverage.gap(kind, account, region).filter(|_| first.run.declared.is_none()) {
+                Some(gap) => found.push(Change::Unknown { first: None, second: Some(*b), why: gap.to_string() }),
+                None => found.push(Change::Appeared(*b)),
+            },
+            (None, None) => {}
+        }
+    }
+    found
+}

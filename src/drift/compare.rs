@@ -1,0 +1,186 @@
+//! Property against property. Both sides have AWS's own names and forms; what is left are the ways in
+//! which one and the same setting is written.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::estate::{Estate, Fetched, Record, Resource, UNKNOWN_TAG, Value};
+
+/// A property that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Difference {
+    /// Its path: `backup_retention_period`, `tags.Owner`, `public_access_block.block_public_acls`.
+    pub(crate) attribute: String,
+    /// What is declared.
+    pub(crate) declared: Json,
+    /// What was seen.
+    pub(crate) seen: Json,
+}
+
+/// Properties that something else than the code moves, as it should.
+const MOVED: &[(&str, &str, &str)] = &[
+    ("AWS::AutoScaling::AutoScalingGroup", "desired_capacity", "scaling"),
+    ("AWS::AutoScaling::AutoScalingGroup", "instance_ids", "scaling"),
+    ("AWS::AutoScaling::AutoScalingGroup", "instances", "scaling"),
+    ("AWS::AutoScaling::AutoScalingGroup", "instance_availability_zones", "scaling"),
+    // Three zones whatever is asked for: AWS adds what is missing.
+    ("AWS::RDS::DBCluster", "availability_zones", "storage"),
+];
+
+/// The names of keys: id, alias and ARN of an alias → ARN of the key.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    arns: HashMap<Arc<str>, Arc<str>>,
+}
+
+impl Keys {
+    /// Those of an estate.
+    pub(crate) fn of(estate: &Estate) -> Self {
+        let mut keys = Self::default();
+        for at in estate.of_type("AWS::KMS::Key") {
+            let key = &estate.resources[at];
+            keys.arns.insert(Arc::clone(&key.id), Arc::clone(&key.arn));
+            for path in ["aliases", "alias_arns"] {
+                for value in key.values_at(path) {
+                    if let Value::String(name) = value {
+                        keys.arns.insert(name, Arc::clone(&key.arn));
+                    }
+                }
+            }
+        }
+        keys
+    }
+
+    fn same(&self, a: &Arc<str>, b: &Arc<str>) -> bool {
+        let arn = |text: &Arc<str>| self.arns.get(text).cloned().unwrap_or_else(|| Arc::clone(text));
+        arn(a) == arn(b)
+    }
+}
+
+/// What differs between a resource as it is declared and as it was seen, and how many properties were
+/// compared. What is unknown on either side is not compared.
+pub(crate) fn differences(declared: &Resource, seen: &Resource, keys: &Keys) -> (Vec<Difference>, u64) {
+    let mut found = Vec::new();
+    let mut compared = 0;
+    if let (Value::Record(code), Value::Record(live)) = (&declared.properties, &seen.properties) {
+        for ((field, ours), theirs) in code.ty.fields.iter().zip(&code.values).zip(&live.values) {
+            let moved = MOVED.iter().any(|(kind, name, _)| *kind == declared.kind.name && *name == field.name);
+            if moved || ours.is_unknown() || theirs.is_unknown() || upgraded(&field.name, ours, theirs, code) {
+                continue;
+            }
+            compared += 1;
+            compare(&field.name, ours, theirs, keys, &mut found);
+        }
+    }
+    if let Some((ours, theirs)) = tags(declared).zip(tags(seen)) {
+        compared += 1;
+        for key in ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key))) {
+            let (a, b) = (ours.get(key), theirs.get(key));
+            let secret = a.is_some_and(|value| *value == UNKNOWN_TAG);
+            if a != b && !secret && !key.starts_with("aws:") {
+                let json = |value: Option<&&str>| value.map_or(Json::Null, |text| Json::from(*text));
+                found.push(Difference { attribute: format!("tags.{key}"), declared: json(a), seen: json(b) });
+            }
+        }
+    }
+    (found, compared)
+}
+
+fn tags(resource: &Resource) -> Option<BTreeMap<&str, &str>> {
+    match &resource.tags {
+        Fetched::Known(tags) => Some(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect()),
+        Fetched::Absent => Some(BTreeMap::new()),
+        Fetched::Unknown(_) => None,
+    }
+}
+
+/// Whether AWS installed a minor version by itself, as it was told to.
+fn upgraded(field: &str, ours: &Value, theirs: &Value, code: &Record) -> bool {
+    let (Value::String(ours), Value::String(theirs)) = (ours, theirs) else { return false };
+    let by_itself = code.get("auto_minor_version_upgrade").is_none_or(|value| *value == Value::Bool(true) || value.is_unknown());
+    field == "engine_version" && by_itself && ours != theirs && ours.split('.').next() == theirs.split('.').next()
+}
+
+/// Whether a value is how nothing is written, one way or the other.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) | Value::Int(0) => true,
+        Value::String(text) => text.is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Map(map) => map.is_empty(),
+        Value::Bool(true)
+        | Value::Int(_)
+        | Value::Double(_)
+        | Value::Timestamp(_)
+        | Value::Duration(_)
+        | Value::Record(_)
+        | Value::Resource(_)
+        | Value::Unknown(_) => false,
+    }
+}
+
+fn compare(path: &str, ours: &Value, theirs: &Value, keys: &Keys, found: &mut Vec<Difference>) {
+    match (ours, theirs) {
+        (Value::Record(a), Value::Record(b)) => {
+            for ((field, ours), theirs) in a.ty.fields.iter().zip(&a.values).zip(&b.values) {
+                compare(&format!("{path}.{}", field.name), ours, theirs, keys, found);
+            }
+        }
+        _ if same(ours, theirs, keys) => {}
+        _ => {
+            let json = |value: &Value| serde_json::to_value(value).unwrap_or_default();
+            found.push(Difference { attribute: path.to_owned(), declared: json(ours), seen: json(theirs) });
+        }
+    }
+}
+
+/// Whether two values are the same setting, as far as both are known.
+fn same(ours: &Value, theirs: &Value, keys: &Keys) -> bool {
+    match (ours, theirs) {
+        (Value::Unknown(_), _) | (_, Value::Unknown(_)) => true,
+        (Value::String(a), Value::String(b)) => {
+            a == b || a.trim_end_matches(":*") == b.trim_end_matches(":*") || keys.same(a, b) || documents(a, b)
+        }
+        (Value::List(a), Value::List(b)) => lists(a, b, keys),
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other, keys)))
+        }
+        (Value::Record(a), Value::Record(b)) => a.values.iter().zip(&b.values).all(|(a, b)| same(a, b, keys)),
+        (a, b) => a == b || (is_nothing(a) && is_nothing(b)),
+    }
+}
+
+/// An account as a principal is written as its root or by its number.
+fn documents(a: &str, b: &str) -> bool {
+    let account = |text: &str| -> Option<String> {
+        let text = text.strip_prefix("AWS:")?;
+        let digits = |t: &str| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit());
+        if digits(text) {
+            return Some(text.to_owned());
+        }
+        let rest = text.strip_prefix("arn:")?.split_once(":iam::")?.1.strip_suffix(":root")?;
+        digits(rest).then(|| rest.to_owned())
+    };
+    account(a).is_some_and(|a| account(b).as_ref() == Some(&a))
+}
+
+/// Lists are sets here: AWS and Terraform order them as they like. An unknown element may stand for
+/// any that only the other side has.
+fn lists(ours: &[Value], theirs: &[Value], keys: &Keys) -> bool {
+    let open = |list: &[Value]| list.iter().any(Value::is_unknown);
+    let (ours_open, theirs_open) = (open(ours), open(theirs));
+    let mut left: Vec<&Value> = theirs.iter().filter(|v| !v.is_unknown()).collect();
+    for value in ours.iter().filter(|v| !v.is_unknown()) {
+        match left.iter().position(|other| same(value, other, keys)) {
+            Some(at) => drop(left.swap_remove(at)),
+            None if theirs_open => {}
+            None => return false,
+        }
+    }
+    left.is_empty() || ours_open
+}

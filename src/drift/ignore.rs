@@ -1,0 +1,140 @@
+//! `.keurignore`: drift that somebody accepted, with a reason and an end.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{Drift, Status};
+use crate::diag::{Code, Diagnostic, SourceFile};
+use crate::estate::Estate;
+use crate::framework::date;
+use crate::isolation::glob;
+use crate::policy::yaml::{Node, Reader, parse};
+
+/// Drift that is accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Ignore {
+    /// Ids, ARNs or addresses, exact or with `*` for any characters, anchored at both ends.
+    pub(crate) resources: Vec<(String, Range<usize>)>,
+    /// The type it is about; any if none.
+    pub(crate) kind: Option<String>,
+    /// Only these properties, with `*`; everything if none: missing and unmanaged too.
+    pub(crate) attributes: Vec<String>,
+    /// Why.
+    pub(crate) reason: String,
+    /// The last day it holds.
+    pub(crate) expires: Date,
+    /// The file.
+    pub(crate) source: Arc<SourceFile>,
+}
+
+/// Reads a file of rules: a list.
+pub(crate) fn ignores(source: &Arc<SourceFile>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Ignore> {
+    let node = match parse(source) {
+        Ok(node) => node,
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            return Vec::new();
+        }
+    };
+    let mut reader = Reader { source: Arc::clone(source), diagnostics };
+    let items = reader.list(&node, "`.keurignore`").unwrap_or_default();
+    items.iter().filter_map(|item| ignore(&mut reader, item)).collect()
+}
+
+fn ignore(reader: &mut Reader<'_>, node: &Node) -> Option<Ignore> {
+    let mut table = reader.table(node, "a rule")?;
+    let resources = table.need(reader, "resources").and_then(|n| Some((reader.strings(n, "resources")?, n.span.clone())));
+    let kind = table.get("type").and_then(|n| reader.string(n, "type"));
+    let attributes = table.get("attributes").map(|n| reader.strings(n, "attributes").unwrap_or_default());
+    let reason = table.need(reader, "reason").and_then(|n| reader.string(n, "reason"));
+    let expires = table.need(reader, "expires").and_then(|n| date(reader, n, "expires"));
+    table.finish(reader);
+    let (resources, span) = resources?;
+    if resources.is_empty() || attributes.as_ref().is_some_and(Vec::is_empty) {
+        reader.wrong(Code::EmptyList, "a rule names its resources, and its attributes where it has any", span, "empty");
+        return None;
+    }
+    for (pattern, span) in &resources {
+        // A pattern of stars alone would hide everything, today and for ever.
+        if pattern.chars().filter(|c| *c != '*').count() < 3 && kind.is_none() {
+            let found = reader.wrong(Code::BadValue, format!("`{pattern}` would hide nearly everything"), span.clone(), "too wide");
+            found.help.push("name the resources, a pattern with more than two characters besides `*`, or a `type`".to_owned());
+        }
+    }
+    Some(Ignore {
+        resources,
+        kind,
+        attributes: attributes.unwrap_or_default().into_iter().map(|(text, _)| text).collect(),
+        reason: reason?,
+        expires: expires?,
+        source: Arc::clone(&reader.source),
+    })
+}
+
+impl Ignore {
+    fn is_about(&self, kind: &str, names: &[&str]) -> bool {
+        self.kind.as_ref().is_none_or(|own| own == kind)
+            && self.resources.iter().any(|(pattern, _)| names.iter().any(|name| glob(pattern, name)))
+    }
+
+    fn holds(&self, today: Date) -> bool {
+        today <= self.expires
+    }
+}
+
+/// Takes what rules accept out of the findings: properties that a rule names, or whole resources.
+pub(super) fn apply(ignores: &[Ignore], declared: &Estate, seen: &Estate, drift: &mut Drift, at: Timestamp) {
+    let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    for entry in &mut drift.entries {
+        if !entry.status.drifts() && entry.status != Status::Unknown {
+            continue;
+        }
+        let resources = [entry.declared.map(|at| &declared.resources[at]), entry.seen.map(|at| &seen.resources[at])];
+        let Some(shown) = resources.iter().flatten().next() else { continue };
+        let kind = shown.kind.name.clone();
+        let mut names: Vec<&str> = Vec::new();
+        for resource in resources.iter().flatten() {
+            names.extend([&*resource.id, &*resource.arn]);
+            names.extend(resource.declared.as_ref().map(|d| d.address.as_str()));
+        }
+        for (number, rule) in ignores.iter().enumerate().filter(|(_, rule)| rule.holds(today) && rule.is_about(&kind, &names)) {
+            if rule.attributes.is_empty() {
+                entry.ignored = Some(number);
+                break;
+            }
+            let accepted = |attribute: &str| rule.attributes.iter().any(|pattern| glob(pattern, attribute));
+            if entry.status == Status::Changed && entry.differences.iter().any(|d| accepted(&d.attribute)) {
+                if entry.differences.iter().all(|d| accepted(&d.attribute)) {
+                    entry.ignored = Some(number);
+                    break;
+                }
+                entry.differences.retain(|d| !accepted(&d.attribute));
+                drift.partly.push(number);
+            }
+        }
+    }
+}
+
+/// Rules that should be looked at: expired, or accepting nothing.
+pub(crate) fn notes(ignores: &[Ignore], drift: &Drift, at: Timestamp) -> Vec<Diagnostic> {
+    let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut notes = Vec::new();
+    for (number, rule) in ignores.iter().enumerate() {
+        let used = drift.partly.contains(&number) || drift.entries.iter().any(|e| e.ignored == Some(number));
+        let (first, span) = &rule.resources[0];
+        if !rule.holds(today) {
+            let title = format!("the rule for `{first}` expired on {}", rule.expires);
+            notes.push(Diagnostic::error(Code::Unused, title, &rule.source, span.clone()).warning().help("its drift counts again"));
+        } else if !used {
+            let title = format!("the rule for `{first}` accepts nothing");
+            let note = Diagnostic::error(Code::Unused, title, &rule.source, span.clone()).warning();
+            notes.push(note.help("remove it, so that it does not hide something else one day"));
+        }
+    }
+    notes
+}

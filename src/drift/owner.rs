@@ -1,0 +1,169 @@
+//! Who made a resource that the given code does not declare: other tools and AWS's own services leave
+//! their marks. A tag that begins with `aws:` only AWS can set; others anybody can, and that is said.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::estate::{Estate, Fetched, Resource, Value};
+
+/// Who made a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// `cloudformation`, `autoscaling`, `eks`…
+    pub(crate) by: String,
+    /// What tells so.
+    pub(crate) basis: String,
+    /// Whether nobody but AWS can have set what tells so.
+    pub(crate) certain: bool,
+}
+
+impl Owner {
+    fn new(by: &str, basis: String, certain: bool) -> Self {
+        Self { by: by.to_owned(), basis, certain }
+    }
+
+    /// AWS's own object, by the rule that says so.
+    pub(crate) fn aws(rule: &str) -> Self {
+        Self::new("aws", format!("rule {rule}"), true)
+    }
+}
+
+/// Tags that tools set, and how sure they are.
+const TAGS: &[(&str, &str)] = &[
+    ("aws-cdk:", "cdk"),
+    ("pulumi:", "pulumi"),
+    ("kubernetes.io/cluster/", "eks"),
+    ("eks:cluster-name", "eks"),
+    ("alpha.eksctl.io/", "eks"),
+    ("elbv2.k8s.aws/", "eks"),
+    ("ingress.k8s.aws/", "eks"),
+    ("service.k8s.aws/", "eks"),
+    ("karpenter.sh/", "eks"),
+    ("karpenter.k8s.aws/", "eks"),
+    ("ebs.csi.aws.com/", "eks"),
+    ("crossplane-", "crossplane"),
+    ("elasticbeanstalk:", "elasticbeanstalk"),
+    ("AWSServiceName", "aws"),
+];
+
+/// Owners of what is in the estate and not in `matched`, by position. What hangs on something that is
+/// declared or owned belongs to it.
+pub(crate) fn owners(estate: &Estate, matched: &HashMap<usize, usize>) -> HashMap<usize, Owner> {
+    let mut owners: HashMap<usize, Owner> = HashMap::new();
+    for (at, resource) in estate.resources.iter().enumerate().filter(|(at, _)| !matched.contains_key(at)) {
+        if let Some(owner) = own(resource) {
+            owners.insert(at, owner);
+        }
+    }
+    let ids: HashMap<(&str, &str), usize> =
+        estate.resources.iter().enumerate().map(|(at, r)| ((r.kind.name.as_str(), &*r.id), at)).collect();
+    // A part of a part: volume, instance, group.
+    for _ in 0..3 {
+        let mut more = Vec::new();
+        for (at, resource) in estate.resources.iter().enumerate() {
+            if matched.contains_key(&at) || owners.contains_key(&at) {
+                continue;
+            }
+            for (kind, path, whole, condition) in PART_OF.iter().filter(|(kind, ..)| *kind == resource.kind.name) {
+                if !condition(resource) {
+                    continue;
+                }
+                let held = resource.values_at(path).into_iter().find_map(|value| match value {
+                    Value::String(id) => ids.get(&(*whole, &*id)).copied(),
+                    _ => None,
+                });
+                let Some(held) = held else { continue };
+                let whole = &estate.resources[held];
+                let known = matched.contains_key(&held) || owners.contains_key(&held) || matches!(whole.provided_by_aws, Fetched::Known(_));
+                if known {
+                    let _ = kind;
+                    more.push((at, Owner::new("part", format!("part of {} {}", whole.kind.name, whole.id), true)));
+                    break;
+                }
+            }
+        }
+        if more.is_empty() {
+            break;
+        }
+        owners.extend(more);
+    }
+    owners
+}
+
+type Condition = fn(&Resource) -> bool;
+
+fn always(_: &Resource) -> bool {
+    true
+}
+
+/// What comes and goes with another thing: type, path to its id, type of the other, and when.
+const PART_OF: &[(&str, &str, &str, Condition)] = &[
+    ("AWS::EC2::Volume", "attachments[].instance_id", "AWS::EC2::Instance", |r| {
+        // A disk that came with the instance goes with it.
+        matches!(r.property("attachments"), Some(Value::List(list)) if list.iter().any(|a| matches!(a, Value::Record(a) if a.get("delete_on_termination") == Some(&Value::Bool(true)))))
+    }),
+    ("AWS::EC2::NetworkInterface", "attachment_instance_id", "AWS::EC2::Instance", always),
+    ("AWS::EC2::RouteTable", "vpc_id", "AWS::EC2::VPC", |r| r.property("main") == Some(&Value::Bool(true))),
+    (
+        "AWS::EC2::SecurityGroup",
+        "vpc_id",
+        "AWS::EC2::VPC",
+        |r| matches!(r.property("group_name"), Some(Value::String(name)) if &**name == "default"),
+    ),
+];
+
+fn own(resource: &Resource) -> Option<Owner> {
+    if let Fetched::Known(tags) = &resource.tags {
+        if let Some(stack) = tags.get("aws:cloudformation:stack-name") {
+            let cdk = stack == "CDKToolkit" || tags.keys().any(|key| key.starts_with("aws-cdk:") || key.starts_with("aws:cdk:"));
+            let by = if cdk { "cdk" } else { "cloudformation" };
+            return Some(Owner::new(by, format!("stack {stack}"), true));
+        }
+        if let Some(group) = tags.get("aws:autoscaling:groupName") {
+            return Some(Owner::new("autoscaling", format!("group {group}"), true));
+        }
+        if let Some(cluster) = tags.get("aws:eks:cluster-name") {
+            return Some(Owner::new("eks", format!("cluster {cluster}"), true));
+        }
+        if let Some(key) = tags.keys().find(|key| key.starts_with("aws:")) {
+            let service = key.split(':').nth(1).unwrap_or("aws");
+            return Some(Owner::new(service, format!("tag {key}"), true));
+        }
+        if let Some((key, by)) =
+            tags.keys().find_map(|key| TAGS.iter().find(|(prefix, _)| key.starts_with(prefix)).map(|(_, by)| (key, by)))
+        {
+            return Some(Owner::new(by, format!("tag {key}, which anybody can set"), false));
+        }
+    }
+    if let Some(Value::String(service)) = resource.property_if("operator_principal") {
+        return Some(Owner::new(service.split('.').next().unwrap_or("aws"), format!("managed by {service}"), true));
+    }
+    let text = |name: &str| match resource.property_if(name) {
+        Some(Value::String(text)) => Some(Arc::clone(text)),
+        _ => None,
+    };
+    match resource.kind.name.as_str() {
+        "AWS::EC2::NetworkInterface" if resource.property_if("requester_managed") == Some(&Value::Bool(true)) => {
+            let by = text("requester_id").unwrap_or_else(|| "aws".into());
+            Some(Owner::new("aws", format!("network interface of {by}"), true))
+        }
+        "AWS::EC2::NetworkInterface" => match text("interface_type") {
+            Some(kind) if &*kind != "interface" => Some(Owner::new("aws", format!("network interface of kind {kind}"), true)),
+            _ => None,
+        },
+        "AWS::RDS::DBSnapshot" | "AWS::RDS::DBClusterSnapshot" => match text("snapshot_type") {
+            Some(kind) if &*kind != "manual" => Some(Owner::new("rds", format!("snapshot of kind {kind}"), true)),
+            _ => None,
+        },
+        // Readers that Application Auto Scaling adds to a cluster are named so.
+        "AWS::RDS::DBInstance" if resource.id.starts_with("application-autoscaling-") => {
+            Some(Owner::new("autoscaling", "name application-autoscaling-…".to_owned(), false))
+        }
+        "AWS::EC2::Snapshot" => text("description")
+            .filter(|text| text.starts_with("Created by CreateImage("))
+            .map(|_| Owner::new("image", "made with a machine image".to_owned(), false)),
+        _ => None,
+    }
+}

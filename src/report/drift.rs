@@ -1,0 +1,412 @@
+//! Drift and differences, for people and for programs.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::table::plain;
+use super::{Format, Style, grid};
+use crate::drift::{Difference, Drift, Entry, EstateChange, Ignore, Status};
+use crate::estate::{Estate, Gap, Resource};
+
+/// A comparison of code with what was seen.
+pub(crate) struct DriftReport<'a> {
+    /// The code.
+    pub(crate) declared: &'a Estate,
+    /// What was seen.
+    pub(crate) seen: &'a Estate,
+    /// The comparison.
+    pub(crate) drift: &'a Drift,
+    /// Rules that accept some of it.
+    pub(crate) ignores: &'a [Ignore],
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    run: Run<'a>,
+    summary: BTreeMap<&'static str, u64>,
+    findings: Vec<Line<'a>>,
+    owned: Vec<Line<'a>>,
+    not_covered: NotCovered<'a>,
+    gaps: Vec<&'a Gap>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    as_of: String,
+    tool: &'a str,
+    source: &'a str,
+    accounts: Vec<&'a str>,
+    regions: &'a [String],
+    files: Vec<&'a crate::estate::SourceDigest>,
+}
+
+#[derive(Serialize)]
+struct NotCovered<'a> {
+    declared: &'a BTreeMap<String, u64>,
+    seen: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    status: Status,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    arn: &'a str,
+    id: &'a str,
+    account: &'a str,
+    region: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_basis: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<&'a Gap>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<&'a str>,
+}
+
+impl<'a> DriftReport<'a> {
+    fn code(&self, entry: &Entry) -> Option<&'a Resource> {
+        entry.declared.map(|at| &self.declared.resources[at])
+    }
+
+    fn shown(&self, entry: &Entry) -> &'a Resource {
+        let live = entry.seen.map(|at| &self.seen.resources[at]);
+        live.or_else(|| self.code(entry)).expect("internal error: an entry is about something")
+    }
+
+    fn line(&self, entry: &'a Entry) -> Line<'a> {
+        let shown = self.shown(entry);
+        let declared = self.code(entry).and_then(|r| r.declared.as_deref());
+        let files = self.declared.run.declared.as_ref().map_or(&[][..], |run| &run.files);
+        Line {
+            status: entry.status,
+            kind: &shown.kind.name,
+            arn: &shown.arn,
+            id: &shown.id,
+            account: &shown.account,
+            region: &shown.region,
+            address: declared.map(|d| d.address.as_str()),
+            file: declared.and_then(|d| files.get(d.file as usize)).map(|f| f.name.as_str()),
+            differences: &entry.differences,
+            owner: entry.owner.as_ref().map(|o| o.by.as_str()),
+            owner_basis: entry.owner.as_ref().map(|o| o.basis.as_str()),
+            gap: entry.gap.as_deref(),
+            ignored: entry.ignored.map(|at| self.ignores[at].reason.as_str()),
+        }
+    }
+
+    /// 1 for drift, 3 for what nobody can say, else 0.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match (self.drift.findings().next().is_some(), self.drift.is_open()) {
+            (true, _) => 1,
+            (false, true) => 3,
+            (false, false) => 0,
+        }
+    }
+
+    /// Writes the report.
+    pub(crate) fn write(&self, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Json => self.json(out),
+            Format::Table => self.table(style, out),
+        }
+    }
+
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let run = &self.seen.run;
+        let statuses = [Status::InSync, Status::Changed, Status::Missing, Status::Unmanaged, Status::Owned, Status::Twice, Status::Unknown];
+        let mut summary: BTreeMap<&str, u64> = statuses.into_iter().map(|s| (s.as_str(), self.drift.count(s))).collect();
+        summary.insert("ignored", self.drift.entries.iter().filter(|e| e.ignored.is_some()).count() as u64);
+        summary.insert("properties-compared", self.drift.compared);
+        let nothing = BTreeMap::new();
+        let told = |e: &&Entry| e.status.drifts() || e.status == Status::Unknown;
+        let document = Document {
+            schema: "keur/drift/1",
+            run: Run {
+                as_of: run.as_of.to_string(),
+                tool: &run.tool,
+                source: &run.source,
+                accounts: run.accounts.iter().map(|a| a.id.as_str()).collect(),
+                regions: &run.regions,
+                files: self.declared.run.declared.iter().flat_map(|d| &d.files).collect(),
+            },
+            summary,
+            findings: self.drift.entries.iter().filter(told).map(|e| self.line(e)).collect(),
+            owned: self.drift.entries.iter().filter(|e| e.status == Status::Owned).map(|e| self.line(e)).collect(),
+            not_covered: NotCovered {
+                declared: self.declared.run.declared.as_ref().map_or(&nothing, |d| &d.not_covered),
+                seen: &self.drift.not_covered,
+            },
+            gaps: self.drift.gaps.iter().map(AsRef::as_ref).collect(),
+        };
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+        out.write_all(b"\n")
+    }
+
+    fn table(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
+        let mut rows = Vec::new();
+        for entry in self.drift.findings() {
+            let resource = self.shown(entry);
+            let at = self
+                .code(entry)
+                .and_then(|r| r.declared.as_ref())
+                .map_or_else(|| format!("{} {}", resource.account, resource.region), |declared| declared.address.clone());
+            let what = format!("{}\n{}", plain(&resource.id), plain(&at));
+            let kind = resource.kind.name.trim_start_matches("AWS::").to_owned();
+            let detail = match entry.status {
+                Status::Changed => entry.differences.iter().map(difference).collect::<Vec<_>>().join("\n"),
+                Status::Missing => "declared, and not there".to_owned(),
+                Status::Unmanaged => "there, and not declared".to_owned(),
+                Status::Twice => "declared more than once".to_owned(),
+                Status::InSync | Status::Owned | Status::Unknown => String::new(),
+            };
+            rows.push(vec![entry.status.as_str().to_owned(), kind, what, detail]);
+        }
+        let count = rows.len();
+        if rows.is_empty() {
+            writeln!(out, "No drift: what is declared is there, as it is declared, and nothing else that was seen")?;
+        } else {
+            for line in grid(style.width, &["Drift", "Type (AWS::…)", "Resource", "What"], rows, &[]) {
+                writeln!(out, "{line}")?;
+            }
+        }
+        self.foot(count, style, out)
+    }
+
+    fn foot(&self, count: usize, style: Style, out: &mut dyn Write) -> io::Result<()> {
+        let mut lines = vec![format!(
+            "{count} of drift; {} in sync ({} properties compared), {} made by something else, {} unknown, {} ignored by rules",
+            self.drift.count(Status::InSync),
+            self.drift.compared,
+            self.drift.count(Status::Owned),
+            self.drift.count(Status::Unknown),
+            self.drift.entries.iter().filter(|e| e.ignored.is_some()).count(),
+        )];
+        let mut owners: BTreeMap<&str, u64> = BTreeMap::new();
+        for owner in self.drift.entries.iter().filter_map(|e| e.owner.as_ref()) {
+            *owners.entry(&owner.by).or_default() += 1;
+        }
+        let list = |counts: &BTreeMap<&str, u64>| counts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ");
+        if !owners.is_empty() {
+            lines.push(format!("Made by something else: {}", list(&owners)));
+        }
+        let texts = |counts: &'a BTreeMap<String, u64>| counts.iter().map(|(name, n)| (name.as_str(), *n)).collect::<BTreeMap<&str, u64>>();
+        let declared = self.declared.run.declared.as_ref().map(|d| texts(&d.not_covered)).unwrap_or_default();
+        if !declared.is_empty() {
+            lines.push(format!("Declared, and not compared (types that keur does not read): {}", list(&declared)));
+        }
+        if !self.drift.not_covered.is_empty() {
+            lines.push(format!("Seen, and not compared (types that code does not declare): {}", list(&texts(&self.drift.not_covered))));
+        }
+        for entry in self.drift.entries.iter().filter(|e| e.status == Status::Unknown && e.ignored.is_none()) {
+            let resource = self.shown(entry);
+            let why = entry.gap.as_ref().map_or_else(String::new, |gap| gap.to_string());
+            lines.push(format!("Unknown: {} {}: {why}", resource.kind.name, resource.id));
+        }
+        for gap in &self.drift.gaps {
+            lines.push(format!("Not looked everywhere: {gap} ({} {})", gap.account, gap.region));
+        }
+        writeln!(out)?;
+        for line in lines {
+            wrapped(&plain(&line), style, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn wrapped(text: &str, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let width = usize::from(style.width);
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            writeln!(out, "{line}")?;
+            line = "  ".to_owned();
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(out, "{line}")
+}
+
+fn difference(difference: &Difference) -> String {
+    let declared = short(&difference.declared);
+    let seen = short(&difference.seen);
+    plain(&format!("{}: {declared} declared, {seen} seen", difference.attribute))
+}
+
+fn short(json: &Json) -> String {
+    const LONGEST: usize = 120;
+    let text = match json {
+        Json::Null => "none".to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
+}
+
+/// What happened between two estates.
+pub(crate) struct DiffReport<'a> {
+    /// The first.
+    pub(crate) first: &'a Estate,
+    /// The second.
+    pub(crate) second: &'a Estate,
+    /// What happened.
+    pub(crate) changes: Vec<EstateChange>,
+    /// Verdicts that turned.
+    pub(crate) turned: Vec<Turned>,
+}
+
+/// A verdict that turned.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Turned {
+    /// The policy.
+    pub(crate) policy: String,
+    /// The resource, by type and ARN.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// ARN.
+    pub(crate) arn: String,
+    /// In the first; none where it was not judged.
+    pub(crate) was: Option<&'static str>,
+    /// In the second.
+    pub(crate) is: Option<&'static str>,
+    /// The sentence about it, in the second.
+    pub(crate) message: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DiffLine<'a> {
+    change: &'static str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    arn: &'a str,
+    id: &'a str,
+    account: &'a str,
+    region: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DiffDocument<'a> {
+    schema: &'static str,
+    first: Side<'a>,
+    second: Side<'a>,
+    changes: Vec<DiffLine<'a>>,
+    verdicts: &'a [Turned],
+}
+
+#[derive(Serialize)]
+struct Side<'a> {
+    source: &'a str,
+    as_of: String,
+    resources: usize,
+}
+
+impl DiffReport<'_> {
+    fn lines(&self) -> Vec<DiffLine<'_>> {
+        let mut lines = Vec::new();
+        for change in &self.changes {
+            lines.push(match change {
+                EstateChange::Appeared(at) => diff_line("appeared", &self.second.resources[*at], &[][..], None),
+                EstateChange::Vanished(at) => diff_line("vanished", &self.first.resources[*at], &[][..], None),
+                EstateChange::Changed(at, differences) => diff_line("changed", &self.second.resources[*at], differences.as_slice(), None),
+                EstateChange::Unknown { first, second, why } => {
+                    let resource = match (first, second) {
+                        (_, Some(at)) => &self.second.resources[*at],
+                        (Some(at), None) => &self.first.resources[*at],
+                        (None, None) => continue,
+                    };
+                    diff_line("unknown", resource, &[][..], Some(why.as_str()))
+                }
+            });
+        }
+        lines
+    }
+
+    /// 1 where something changed, 3 where nobody can say, else 0.
+    pub(crate) fn exit_code(&self) -> u8 {
+        let open = |change: &EstateChange| matches!(change, EstateChange::Unknown { .. });
+        match (self.changes.iter().any(|c| !open(c)) || !self.turned.is_empty(), self.changes.iter().any(open)) {
+            (true, _) => 1,
+            (false, true) => 3,
+            (false, false) => 0,
+        }
+    }
+
+    /// Writes the report.
+    pub(crate) fn write(&self, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
+        let side = |estate: &'_ Estate| -> (String, String, usize) {
+            (estate.run.source.clone(), estate.run.as_of.to_string(), estate.resources.len())
+        };
+        let (a, b) = (side(self.first), side(self.second));
+        if format == Format::Json {
+            let document = DiffDocument {
+                schema: "keur/diff/1",
+                first: Side { source: &a.0, as_of: a.1.clone(), resources: a.2 },
+                second: Side { source: &b.0, as_of: b.1.clone(), resources: b.2 },
+                changes: self.lines(),
+                verdicts: &self.turned,
+            };
+            serde_json::to_writer_pretty(&mut *out, &document)?;
+            return out.write_all(b"\n");
+        }
+        writeln!(out, "{} of {} ({} resources) against {} of {} ({} resources)", a.0, a.1, a.2, b.0, b.1, b.2)?;
+        let lines = self.lines();
+        if lines.is_empty() {
+            writeln!(out, "\nNothing appeared, vanished or changed")?;
+        } else {
+            let row = |line: &DiffLine<'_>| {
+                let what = match line.why {
+                    Some(why) => why.to_owned(),
+                    None => line
+                        .differences
+                        .iter()
+                        .map(|d| format!("{}: {} → {}", d.attribute, short(&d.declared), short(&d.seen)))
+                        .collect::<Vec<_>>()
+                        .join("\n"),
+                };
+                let place = format!("{}\n{} {}", plain(line.id), line.account, line.region);
+                let lines: Vec<String> = what.lines().map(plain).collect();
+                vec![line.change.to_owned(), line.kind.trim_start_matches("AWS::").to_owned(), place, lines.join("\n")]
+            };
+            writeln!(out)?;
+            for text in grid(style.width, &["Change", "Type (AWS::…)", "Resource", "What"], lines.iter().map(row).collect(), &[]) {
+                writeln!(out, "{text}")?;
+            }
+        }
+        if self.turned.is_empty() {
+            return writeln!(out, "\nNo verdict turned");
+        }
+        let row = |turned: &Turned| {
+            let word = |verdict: Option<&'static str>| verdict.unwrap_or("not judged");
+            let id = turned.arn.rsplit_once(':').map_or(turned.arn.as_str(), |(_, id)| id);
+            vec![turned.policy.clone(), plain(id), format!("{} → {}", word(turned.was), word(turned.is))]
+        };
+        writeln!(out)?;
+        for text in grid(style.width, &["Policy", "Resource", "Verdict"], self.turned.iter().map(row).collect(), &[]) {
+            writeln!(out, "{text}")?;
+        }
+        Ok(())
+    }
+}
+
+fn diff_line<'a>(change: &'static str, r: &'a Resource, differences: &'a [Difference], why: Option<&'a str>) -> DiffLine<'a> {
+    DiffLine { change, kind: &r.kind.name, arn: &r.arn, id: &r.id, account: &r.account, region: &r.region, differences, why }
+}

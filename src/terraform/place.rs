@@ -1,0 +1,109 @@
+//! Where the source declares a resource: file and line. The only user of the HCL crate.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use hcl_edit::Span as _;
+use hcl_edit::structure::Body;
+use serde_json::Value as Json;
+
+use super::address::Address;
+use super::plan::module_names;
+
+/// Larger source files are not looked into.
+const LARGEST: u64 = 4 << 20;
+
+/// Files and lines of everything that the source below a folder declares.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// Module path, type and name → `modules/db/main.tf:12`.
+    declared: HashMap<(String, String, String), String>,
+}
+
+impl Places {
+    /// Reads the source of the root module and of those below it that lie beside it; modules from a
+    /// registry are looked for where `terraform init` puts them.
+    pub(super) fn new(folder: &Path, configuration: &Json) -> Self {
+        let mut places = Self::default();
+        let fetched = fetched(folder);
+        if let Some(root) = configuration.get("root_module") {
+            places.module(folder, folder, root, &mut Vec::new(), &fetched);
+        }
+        places
+    }
+
+    /// File and line of a resource.
+    pub(super) fn of(&self, address: &Address) -> Option<String> {
+        let module = module_names(&address.modules).join(".");
+        self.declared.get(&(module, address.kind.clone(), address.step.name.clone())).cloned()
+    }
+
+    fn module(&mut self, root: &Path, folder: &Path, module: &Json, path: &mut Vec<String>, fetched: &HashMap<String, String>) {
+        const DEEPEST: usize = 16;
+        self.folder(root, folder, &path.join("."));
+        if path.len() >= DEEPEST {
+            return;
+        }
+        for (name, call) in module.get("module_calls").and_then(Json::as_object).into_iter().flatten() {
+            path.push(name.clone());
+            let source = call.get("source").and_then(Json::as_str).unwrap_or_default();
+            let below = match fetched.get(&path.join(".")) {
+                Some(dir) => Some(root.join(dir)),
+                None if source.starts_with("./") || source.starts_with("../") => Some(folder.join(source)),
+                None => None,
+            };
+            if let (Some(below), Some(child)) = (below, call.get("module")) {
+                self.module(root, &below, child, path, fetched);
+            }
+            path.pop();
+        }
+    }
+
+    fn folder(&mut self, root: &Path, folder: &Path, module: &str) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        let files: BTreeSet<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "tf" || e == "tofu")) {
+            if fs::metadata(file).map_or(true, |meta| meta.len() > LARGEST) {
+                continue;
+            }
+            let Ok(text) = fs::read_to_string(file) else { continue };
+            let Ok(body) = text.parse::<Body>() else { continue };
+            let shown = shown(root, file);
+            for block in body.get_blocks("resource") {
+                let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+                let ([kind, name], Some(span)) = (&labels[..], block.span()) else { continue };
+                let line = text[..span.start].matches('\n').count() + 1;
+                self.declared.insert((module.to_owned(), (*kind).to_owned(), (*name).to_owned()), format!("{shown}:{line}"));
+            }
+        }
+    }
+}
+
+/// Path of a file from the root folder, without steps up and down again.
+fn shown(root: &Path, file: &Path) -> String {
+    let relative = file.strip_prefix(root).unwrap_or(file);
+    let mut parts: Vec<String> = Vec::new();
+    for part in relative.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if parts.last().is_some_and(|last| last != "..") => drop(parts.pop()),
+            other => parts.push(other.as_os_str().to_string_lossy().into_owned()),
+        }
+    }
+    parts.join("/")
+}
+
+/// Where `terraform init` put modules: path of the module → folder.
+fn fetched(folder: &Path) -> HashMap<String, String> {
+    let text = fs::read_to_string(folder.join(".terraform/modules/modules.json")).unwrap_or_default();
+    let json: Json = serde_json::from_str(&text).unwrap_or_default();
+    let entries = json.get("Modules").and_then(Json::as_array).into_iter().flatten();
+    let pair = |entry: &Json| {
+        let key = entry.get("Key")?.as_str().filter(|key| !key.is_empty())?;
+        Some((key.to_owned(), entry.get("Dir")?.as_str()?.to_owned()))
+    };
+    entries.filter_map(pair).collect()
+}

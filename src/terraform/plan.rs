@@ -1,0 +1,635 @@
+//! Plans: what is before them and after them, with what is not known told apart.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json, json};
+
+use super::address::{Address, Step};
+use super::config::{Configuration, Waits};
+use super::place::Places;
+use super::read::{Document, Error, needs_plan, sha256};
+use super::region::{self, Around};
+use super::state::Values;
+use super::{Assumed, Plan};
+use crate::declared::{Change, Object, Reading, holds, reference, unknown};
+use crate::estate::{Action, DeclaredRun, Gap, Reason, RegionFrom, Registry, SourceDigest};
+
+#[derive(Deserialize)]
+struct ResourceChange<'a> {
+    address: String,
+    previous_address: Option<String>,
+    #[serde(default = "managed")]
+    mode: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    provider_name: String,
+    deposed: Option<Json>,
+    #[serde(borrow)]
+    change: Option<ChangeBody<'a>>,
+    action_reason: Option<String>,
+}
+
+fn managed() -> String {
+    "managed".to_owned()
+}
+
+#[derive(Deserialize, Default)]
+struct ChangeBody<'a> {
+    actions: Vec<String>,
+    #[serde(borrow)]
+    before: Option<&'a RawValue>,
+    #[serde(borrow)]
+    after: Option<&'a RawValue>,
+    #[serde(borrow)]
+    after_unknown: Option<&'a RawValue>,
+    #[serde(borrow)]
+    before_sensitive: Option<&'a RawValue>,
+    #[serde(borrow)]
+    after_sensitive: Option<&'a RawValue>,
+    replace_paths: Option<Vec<Vec<Json>>>,
+    #[serde(borrow)]
+    importing: Option<&'a RawValue>,
+}
+
+fn action_of(actions: &[String]) -> Option<Action> {
+    let words: Vec<&str> = actions.iter().map(String::as_str).collect();
+    Some(match words[..] {
+        ["no-op"] => Action::NoOp,
+        ["create"] => Action::Create,
+        ["update"] => Action::Update,
+        ["delete"] => Action::Delete,
+        ["delete", "create"] | ["create", "delete"] => Action::Replace,
+        ["forget"] => Action::Forget,
+        // A new one takes its place, and the old one stays without being managed.
+        ["create", "forget"] | ["forget", "create"] => Action::Replace,
+        _ => return None,
+    })
+}
+
+/// Whether a provider is one for AWS whose types are known here.
+pub(super) fn is_aws(provider: &str, kind: &str) -> bool {
+    if !kind.starts_with("aws_") {
+        return false;
+    }
+    provider.is_empty() || provider == "aws" || provider.ends_with("/hashicorp/aws") || provider.ends_with("/aws")
+}
+
+fn raw(json: Option<&RawValue>) -> Json {
+    // What nests too deep for anybody is left out, and then unknown.
+    json.map_or(Json::Null, |raw| serde_json::from_str(raw.get()).unwrap_or_else(|_| unknown(Reason::Unparsable, "nested too deep")))
+}
+
+pub(super) fn read<'r>(
+    name: &str,
+    bytes: &[u8],
+    document: &Document<'_>,
+    assumed: &Assumed,
+    source: Option<&Path>,
+    registry: &'r Registry,
+) -> Result<Plan<'r>, Error> {
+    needs_plan(name, document)?;
+    let wrong = |at: usize, error: &serde_json::Error| {
+        let hint = "the plan is not as Terraform writes it";
+        Error::new(name, format!("resource_changes[{at}]: {error}"), hint)
+    };
+    let mut changes = Vec::new();
+    for (at, raw) in document.resource_changes.iter().flatten().enumerate() {
+        let change: ResourceChange<'_> = serde_json::from_str(raw.get()).map_err(|error| wrong(at, &error))?;
+        let address = Address::parse(&change.address).ok_or_else(|| {
+            Error::new(
+                name,
+                format!("resource_changes[{at}]: `{}` is not an address", change.address),
+                "the plan is not as Terraform writes it",
+            )
+        })?;
+        changes.push((change, address));
+    }
+    let configuration: Json = raw(document.configuration);
+    let variables: Json = raw(document.variables);
+    let current = changes.iter().filter(|(c, _)| c.mode == "managed" && c.deposed.is_none());
+    let config = Configuration::new(&configuration, &variables, current.map(|(_, address)| address));
+    let data = DataSources::read(document.prior_state);
+    let places = source.map(|folder| Places::new(folder, &configuration));
+    let mut reader = Reader { config, data, assumed, accounts: HashMap::new() };
+
+    let (mut after, mut before) = (Reading::new("plan", registry), Reading::new("plan", registry));
+    let files = vec![SourceDigest { name: name.to_owned(), sha256: sha256(bytes), written_by: document.written_by() }];
+    before.run.files.clone_from(&files);
+    after.run = DeclaredRun { files, incomplete: incomplete(document), ..DeclaredRun::default() };
+    for (change, address) in changes.iter().filter(|(change, _)| change.mode == "managed") {
+        reader.witness(change, address);
+    }
+    for (at, (change, address)) in changes.iter().enumerate() {
+        if change.mode != "managed" {
+            continue;
+        }
+        if !is_aws(&change.provider_name, &change.kind) {
+            after.run.other_providers += 1;
+            continue;
+        }
+        let body = change
+            .change
+            .as_ref()
+            .ok_or_else(|| Error::new(name, format!("resource_changes[{at}] has no change"), "the plan is not as Terraform writes it"))?;
+        let Some(action) = action_of(&body.actions) else {
+            let actions = body.actions.join(", ");
+            let problem = format!("resource_changes[{at}]: the actions [{actions}] are not known to this program");
+            return Err(Error::new(name, problem, "use a newer keur"));
+        };
+        after.run.resources += 1;
+        *after.run.actions.entry(action).or_default() += 1;
+        let place = places.as_ref().and_then(|places| places.of(address));
+        let (old, new) = (reader.before(body, address), reader.after(body, address));
+        let keeps = matches!(action, Action::NoOp | Action::Update | Action::Delete | Action::Forget);
+        let earlier = old.as_ref().filter(|_| keeps);
+        let known = new.as_ref().filter(|_| !matches!(action, Action::Delete | Action::Forget)).or(old.as_ref());
+        let nothing = json!({});
+        let (region, region_from) = reader.region(address, known.unwrap_or(&nothing), earlier);
+        let account = reader.account(address, known.unwrap_or(&nothing), earlier);
+        after.change(fact(change, body, action, old.as_ref()), account.clone(), region.clone());
+        if change.deposed.is_some() {
+            continue;
+        }
+        let object = |attributes: Json, action: Option<Action>| Object {
+            address: change.address.clone(),
+            source_type: change.kind.clone(),
+            file: 0,
+            attributes,
+            before: None,
+            account: account.clone(),
+            region: region.clone(),
+            region_from,
+            action,
+            place: place.clone(),
+            sparse: false,
+        };
+        if let Some(old) = old.clone().filter(|_| action != Action::Create) {
+            before.push(object(old, Some(Action::NoOp)));
+        }
+        match action {
+            Action::Forget => {}
+            Action::Delete => after.push(object(old.unwrap_or(nothing), Some(action))),
+            Action::NoOp | Action::Create => after.push(object(new.unwrap_or(nothing), Some(action))),
+            Action::Update | Action::Replace => after.push(Object { before: old, ..object(new.unwrap_or(nothing), Some(action)) }),
+        }
+    }
+    reader.left_over(document, &changes, &mut after);
+    Ok(Plan { after, before })
+}
+
+fn gap(subject: String) -> Gap {
+    Gap {
+        service: "terraform".to_owned(),
+        operation: "-".to_owned(),
+        account: String::new(),
+        region: String::new(),
+        reason: Reason::Failed,
+        code: None,
+        subject: Some(subject),
+    }
+}
+
+/// Why a plan is not whole.
+fn incomplete(document: &Document<'_>) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    if document.errored == Some(true) {
+        gaps.push(gap("planning ended with an error: what the plan does not hold was not planned".to_owned()));
+    }
+    if document.complete == Some(false) {
+        gaps.push(gap("the plan is a part: more changes follow when it is applied".to_owned()));
+    }
+    let deferred = document.deferred_changes.as_ref().map_or(0, Vec::len);
+    if deferred > 0 {
+        gaps.push(gap(format!("{deferred} changes are deferred: nobody knows them yet")));
+    }
+    gaps
+}
+
+fn fact(change: &ResourceChange<'_>, body: &ChangeBody<'_>, action: Action, before: Option<&Json>) -> Change {
+    let flag = |name: &str| before.and_then(|b| b.get(name)).and_then(Json::as_bool);
+    let path = |steps: &Vec<Json>| {
+        let text = |step: &Json| step.as_str().map_or_else(|| step.to_string(), str::to_owned);
+        steps.iter().map(text).collect::<Vec<_>>().join(".")
+    };
+    Change {
+        address: change.address.clone(),
+        resource_type: change.kind.clone(),
+        action: action.as_str().to_owned(),
+        action_reason: change.action_reason.clone(),
+        replace_paths: body.replace_paths.iter().flatten().map(path).collect(),
+        previous_address: change.previous_address.clone(),
+        imported: body.importing.is_some_and(|raw| raw.get() != "null"),
+        deposed: change.deposed.as_ref().map(|key| key.as_str().map_or_else(|| key.to_string(), str::to_owned)),
+        holds: holds(&change.kind).map(str::to_owned),
+        deletion_protection: flag("deletion_protection").or_else(|| flag("deletion_protection_enabled")),
+        skip_final_snapshot: flag("skip_final_snapshot"),
+        force_destroy: flag("force_destroy"),
+    }
+}
+
+struct Reader<'a> {
+    config: Configuration<'a>,
+    data: DataSources,
+    assumed: &'a Assumed,
+    /// Provider → the accounts that were seen in ARNs of its resources.
+    accounts: HashMap<String, Vec<String>>,
+}
+
+impl Reader<'_> {
+    /// What is before the plan: known, as far as it is not secret.
+    fn before(&self, body: &ChangeBody<'_>, address: &Address) -> Option<Json> {
+        let before = raw(body.before);
+        if before.is_null() {
+            return None;
+        }
+        let sensitive = raw(body.before_sensitive);
+        let mut path = address.to_string();
+        Some(merge(before, &Json::Null, &sensitive, &mut path, &mut |_, _| unreachable!("internal error: nothing is unknown before")))
+    }
+
+    /// What is after it.
+    fn after(&self, body: &ChangeBody<'_>, address: &Address) -> Option<Json> {
+        let after = raw(body.after);
+        let unknowns = raw(body.after_unknown);
+        if after.is_null() && unknowns.is_null() {
+            return None;
+        }
+        let sensitive = raw(body.after_sensitive);
+        let resource = self.config.resource(address);
+        let expressions = resource.and_then(|r| r.get("expressions"));
+        let mut path = address.to_string();
+        let root = path.len();
+        let mut attributes = merge(after, &unknowns, &sensitive, &mut path, &mut |path, list| {
+            self.waiting(address, expressions, resource.is_some(), &path[root..], path, list)
+        });
+        self.default_tags(address, &mut attributes);
+        Some(attributes)
+    }
+
+    /// The mark for an attribute that is not known before the plan is applied.
+    fn waiting(&self, address: &Address, expressions: Option<&Json>, configured: bool, own: &str, path: &str, list: bool) -> Json {
+        if !configured {
+            return unknown(Reason::AfterApply, path);
+        }
+        let mut expression = expressions;
+        for step in own.split(['.', '[']).filter(|step| !step.is_empty()) {
+            let step = step.trim_end_matches(']');
+            expression = match expression {
+                Some(Json::Array(blocks)) => match step.parse::<usize>() {
+                    // Blocks of `dynamic` are configured once.
+                    Ok(at) => blocks.get(at).or_else(|| blocks.first()),
+                    Err(_) => blocks.first().and_then(|block| block.get(step)),
+                },
+                Some(map @ Json::Object(_)) => match step.parse::<usize>() {
+                    Ok(_) => Some(map),
+                    Err(_) if map.get("references").is_some_and(Json::is_array) => Some(map),
+                    Err(_) => map.get(step),
+                },
+                _ => None,
+            };
+        }
+        let Some(expression) = expression else { return unknown(Reason::AwsDecides, path) };
+        let Some(references) = expression.get("references").and_then(Json::as_array) else {
+            return unknown(if expression.get("constant_value").is_some() { Reason::AfterApply } else { Reason::AwsDecides }, path);
+        };
+        if list {
+            // Literals beside the references are not in the plan: there may be more.
+            let mut items: Vec<Json> = self
+                .config
+                .waits_for_all(address, references)
+                .into_iter()
+                .filter_map(|waits| match waits {
+                    Waits::For(address, kind) => Some(reference(&address, &kind)),
+                    Waits::Other(_) => None,
+                })
+                .collect();
+            items.push(unknown(Reason::AfterApply, path));
+            return Json::Array(items);
+        }
+        match self.config.waits(address, references) {
+            Waits::For(address, kind) => reference(&address, &kind),
+            Waits::Other(what) => unknown(Reason::AfterApply, format!("{path}, from {what}")),
+        }
+    }
+
+    /// Tags of the provider, where one of them is not known yet: the others are, and those of the resource.
+    fn default_tags(&self, address: &Address, attributes: &mut Json) {
+        let Some(map) = attributes.as_object_mut() else { return };
+        if !map.get("tags_all").is_some_and(crate::declared::is_marked) {
+            return;
+        }
+        let own = match map.get("tags") {
+            Some(Json::Object(own)) if !map.get("tags").is_some_and(crate::declared::is_marked) => own.clone(),
+            Some(Json::Null) | None => Map::new(),
+            Some(_) => return,
+        };
+        let Some(provider) = self.config.resource(address).and_then(|r| r.get("provider_config_key")).and_then(Json::as_str) else {
+            return;
+        };
+        let default = match self.config.provider(provider) {
+            None => return,
+            Some(provider) => match provider.get("expressions").and_then(|e| e.get("default_tags")) {
+                None => Map::new(),
+                Some(_) => match self.config.provider_value(provider, &["default_tags", "tags"]) {
+                    Some((Json::Object(tags), _)) => tags.clone(),
+                    _ => return,
+                },
+            },
+        };
+        let mut all = default;
+        all.extend(own);
+        map.insert("tags_all".to_owned(), Json::Object(all));
+    }
+
+    /// What the plan says will be, and does not list among its changes: somebody has taken it out of the
+    /// file. It is there, and the plan is not whole.
+    fn left_over(&self, document: &Document<'_>, changes: &[(ResourceChange<'_>, Address)], after: &mut Reading<'_>) {
+        let values: Option<Values<'_>> = document.planned_values.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let Some(values) = values else { return };
+        let listed: HashSet<&str> = changes.iter().map(|(change, _)| change.address.as_str()).collect();
+        let all = values.all();
+        let left: Vec<_> = all.iter().filter(|shown| shown.mode == "managed" && !listed.contains(shown.address.as_str())).collect();
+        if left.is_empty() {
+            return;
+        }
+        after.run.incomplete.push(gap(format!("{} planned resources are not among the changes: the file is not whole", left.len())));
+        for shown in left.into_iter().filter(|shown| is_aws(&shown.provider_name, &shown.kind)) {
+            let Some(address) = Address::parse(&shown.address) else { continue };
+            let attributes = raw(shown.values);
+            let (region, region_from) = self.region(&address, &attributes, None);
+            after.run.resources += 1;
+            after.push(Object {
+                address: shown.address.clone(),
+                source_type: shown.kind.clone(),
+                file: 0,
+                account: self.account(&address, &attributes, None),
+                attributes,
+                before: None,
+                region,
+                region_from,
+                action: None,
+                place: None,
+                sparse: false,
+            });
+        }
+    }
+
+    fn provider_key(&self, address: &Address) -> Option<&str> {
+        self.config.resource(address)?.get("provider_config_key")?.as_str()
+    }
+
+    fn region(&self, address: &Address, attributes: &Json, before: Option<&Json>) -> (Option<String>, RegionFrom) {
+        let key = self.provider_key(address);
+        // What is only deleted has no configuration any more: the root's provider was the likely one, not more.
+        let provider = key.and_then(|key| self.config.provider(key));
+        let told = provider.and_then(|provider| self.config.provider_value(provider, &["region"]));
+        let around = Around {
+            provider: told.and_then(|(value, variable)| Some((value.as_str().filter(|r| region::is_region(r))?, variable))),
+            data: key.and_then(|key| self.data.region(&self.config, key)),
+            assumed: self.assumed,
+        };
+        region::region(&address.kind, attributes, before, &around)
+    }
+
+    /// Notes the account that a change tells of itself.
+    fn witness(&mut self, change: &ResourceChange<'_>, address: &Address) {
+        let Some(body) = &change.change else { return };
+        let told = [body.after, body.before].into_iter().flatten().find_map(|raw| {
+            let identity: Identity = serde_json::from_str(raw.get()).unwrap_or_default();
+            let texts = [&identity.arn, &identity.id, &identity.owner_id].map(|text| text.as_ref().and_then(Json::as_str));
+            let attributes = json!({"arn": texts[0], "id": texts[1], "owner_id": texts[2]});
+            region::account(&attributes, None)
+        });
+        if let Some(account) = told {
+            let key = self.provider_key(address).unwrap_or_default().to_owned();
+            let known = self.accounts.entry(key).or_default();
+            if !known.contains(&account) {
+                known.push(account);
+            }
+        }
+    }
+
+    /// The account: the resource's own, that of its provider's role, what a data source read, or that of all
+    /// others of its provider that tell theirs.
+    fn account(&self, address: &Address, attributes: &Json, before: Option<&Json>) -> Option<String> {
+        if let Some(own) = region::account(attributes, before) {
+            return Some(own);
+        }
+        let key = self.provider_key(address).unwrap_or_default();
+        let role = self.config.provider(key).and_then(|provider| {
+            let (arn, _) = self.config.provider_value(provider, &["assume_role", "role_arn"])?;
+            region::arn(arn.as_str()?).map(|(_, account)| account.to_owned()).filter(|a| region::is_account(a))
+        });
+        let others = || match self.accounts.get(key).map(Vec::as_slice) {
+            Some([only]) => Some(only.clone()),
+            _ => None,
+        };
+        role.or_else(|| self.data.account(&self.config, key)).or_else(others).or_else(|| self.assumed.account.clone())
+    }
+}
+
+/// What tells the account of a resource.
+#[derive(Deserialize, Default)]
+struct Identity {
+    arn: Option<Json>,
+    id: Option<Json>,
+    owner_id: Option<Json>,
+}
+
+/// Joins values, what is unknown and what is secret into one tree. `waiting` makes the mark of an
+/// unknown: with its path, and whether it is a list as far as that is known.
+fn merge(after: Json, unknowns: &Json, sensitive: &Json, path: &mut String, waiting: &mut dyn FnMut(&str, bool) -> Json) -> Json {
+    if *unknowns == Json::Bool(true) {
+        return waiting(path, is_list(path));
+    }
+    if *sensitive == Json::Bool(true) && !after.is_null() {
+        return unknown(Reason::Sensitive, path.as_str());
+    }
+    let nothing = Json::Null;
+    let deeper = |json: &Json| !matches!(json, Json::Null | Json::Bool(_));
+    match after {
+        Json::Object(map) => {
+            if !deeper(unknowns) && !deeper(sensitive) {
+                return Json::Object(map);
+            }
+            let mut merged = Map::new();
+            let len = path.len();
+            let extra: Vec<&String> =
+                unknowns.as_object().map_or_else(Vec::new, |u| u.keys().filter(|key| !map.contains_key(*key)).collect());
+            let mut step = |key: &str, value: Json, merged: &mut Map<String, Json>, path: &mut String| {
+                path.push('.');
+                path.push_str(key);
+                let (u, s) = (unknowns.get(key).unwrap_or(&nothing), sensitive.get(key).unwrap_or(&nothing));
+                let value = merge(value, u, s, path, waiting);
+                path.truncate(len);
+                merged.insert(key.to_owned(), value);
+            };
+            for key in extra {
+                // Only where something of it is unknown: `false` and empty structures say that nothing is.
+                if holds_true(&unknowns[key.as_str()]) {
+                    step(key, Json::Null, &mut merged, path);
+                }
+            }
+            for (key, value) in map {
+                step(&key, value, &mut merged, path);
+            }
+            Json::Object(merged)
+        }
+        Json::Array(items) => {
+            let len = path.len();
+            items
+                .into_iter()
+                .enumerate()
+                .map(|(at, item)| {
+                    path.push_str(&format!("[{at}]"));
+                    let (u, s) = (unknowns.get(at).unwrap_or(&nothing), sensitive.get(at).unwrap_or(&nothing));
+                    let item = merge(item, u, s, path, waiting);
+                    path.truncate(len);
+                    item
+                })
+                .collect()
+        }
+        Json::Null if deeper(unknowns) && holds_true(unknowns) => match unknowns {
+            // A block of which nothing is known but its parts.
+            Json::Object(_) => merge(json!({}), unknowns, sensitive, path, waiting),
+            _ => waiting(path, true),
+        },
+        other => other,
+    }
+}
+
+fn holds_true(json: &Json) -> bool {
+    match json {
+        Json::Bool(b) => *b,
+        Json::Array(items) => items.iter().any(holds_true),
+        Json::Object(map) => map.values().any(holds_true),
+        _ => false,
+    }
+}
+
+/// Attributes that are lists, by their names: their elements are told one by one.
+fn is_list(path: &str) -> bool {
+    const LISTS: &[&str] = &[
+        "security_groups",
+        "subnet_ids",
+        "subnets",
+        "vpc_security_group_ids",
+        "vpc_zone_identifier",
+        "target_group_arns",
+        "security_group_ids",
+        "source_security_groups",
+        "cidr_blocks",
+        "prefix_list_ids",
+        "managed_policy_arns",
+    ];
+    path.rsplit('.').next().is_some_and(|name| LISTS.contains(&name))
+}
+
+#[derive(Deserialize, Default)]
+struct PriorState<'a> {
+    #[serde(borrow)]
+    values: Option<PriorValues<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+struct PriorValues<'a> {
+    #[serde(borrow)]
+    root_module: Option<PriorModule<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+struct PriorModule<'a> {
+    #[serde(borrow, default)]
+    resources: Vec<PriorResource<'a>>,
+    #[serde(borrow, default)]
+    child_modules: Vec<Self>,
+}
+
+#[derive(Deserialize)]
+struct PriorResource<'a> {
+    address: Option<String>,
+    #[serde(default)]
+    mode: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(borrow)]
+    values: Option<&'a RawValue>,
+}
+
+/// What the data sources for region and account read: address → value.
+#[derive(Default)]
+struct DataSources {
+    regions: BTreeMap<String, String>,
+    accounts: BTreeMap<String, String>,
+}
+
+impl DataSources {
+    fn read(prior: Option<&RawValue>) -> Self {
+        let mut found = Self::default();
+        let state: PriorState<'_> = prior.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        if let Some(root) = state.values.and_then(|values| values.root_module) {
+            found.module(&root, 0);
+        }
+        found
+    }
+
+    fn module(&mut self, module: &PriorModule<'_>, depth: usize) {
+        const DEEPEST: usize = 32;
+        if depth > DEEPEST {
+            return;
+        }
+        for resource in module.resources.iter().filter(|r| r.mode == "data") {
+            let Some(address) = &resource.address else { continue };
+            let wanted = matches!(resource.kind.as_str(), "aws_region" | "aws_caller_identity");
+            let Some(values) = resource.values.filter(|_| wanted) else { continue };
+            let values: Json = serde_json::from_str(values.get()).unwrap_or_default();
+            let name = ["region", "name", "id"].iter().find_map(|name| region::text(&values, name)).filter(|r| region::is_region(r));
+            match (resource.kind.as_str(), name) {
+                ("aws_region", Some(region)) => drop(self.regions.insert(address.clone(), region.to_owned())),
+                ("aws_caller_identity", _) => {
+                    if let Some(account) = region::text(&values, "account_id").filter(|a| region::is_account(a)) {
+                        self.accounts.insert(address.clone(), account.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        module.child_modules.iter().for_each(|child| self.module(child, depth + 1));
+    }
+
+    /// The value that data sources of the same provider read; none where they disagree.
+    fn of<'s>(values: &'s BTreeMap<String, String>, config: &Configuration<'_>, key: &str) -> Option<&'s str> {
+        let mut found: Option<&str> = None;
+        for (address, value) in values {
+            let address = Address::parse(address)?;
+            let provider = config.resource(&address).and_then(|r| r.get("provider_config_key")).and_then(Json::as_str);
+            if provider.is_some_and(|provider| provider != key) {
+                continue;
+            }
+            match found {
+                Some(other) if other != value => return None,
+                _ => found = Some(value),
+            }
+        }
+        found
+    }
+
+    fn region(&self, config: &Configuration<'_>, key: &str) -> Option<&str> {
+        Self::of(&self.regions, config, key)
+    }
+
+    fn account(&self, config: &Configuration<'_>, key: &str) -> Option<String> {
+        Self::of(&self.accounts, config, key).map(str::to_owned)
+    }
+}
+
+/// The steps of modules, for those who look for source files.
+pub(super) fn module_names(modules: &[Step]) -> Vec<&str> {
+    modules.iter().map(|m| m.name.as_str()).collect()
+}
