@@ -35,8 +35,8 @@ pub(super) struct CheckArgs {
     /// Fail on deviations of this severity or above: critical, high, medium, low
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     fail_on: Severity,
-    /// With a plan: count what was already so, and what only the live estate can decide, as well
-    #[arg(long, requires = "plan")]
+    /// With a plan, state or template: count what was already so, and what only the live estate can decide, as well
+    #[arg(long)]
     all: bool,
     /// Print how long each step took, and the most memory that was used
     #[arg(long)]
@@ -111,6 +111,9 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         }
     }
     refuse_two_on_stdout(&args.format)?;
+    if args.all && args.source.plan.is_none() && args.source.state.is_empty() && args.source.template.is_none() {
+        return Err(super::Failure::usage("--all is for --plan, --state and --template").hint("a run over AWS counts everything anyway"));
+    }
     #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "only the demo brings its own configuration"))]
     let mut sources = args.common.sources();
     #[cfg(feature = "aws")]
@@ -124,15 +127,15 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let source::Sourced { mut estate, before } = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal)?;
     times.step("estate", terminal);
     if !args.declared.is_empty() {
-        let compared = drift::compare(&args.declared, &args.ignore, &args.code, &args.when, &estate, &setup, terminal)?;
+        let compared = drift::compare(&args.declared, &args.ignore, &args.code.place, &args.when, &estate, &setup, terminal)?;
         crate::drift::add_facts(&compared.drift, &compared.declared, &mut estate, &compared.ignores, &setup.registry);
         times.step("drift", terminal);
     }
     let bundle = &setup.bundle;
     let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate, &setup.registry);
-    if let Some(before) = &before {
-        let earlier = evaluate(&bundle.policies, &bundle.parameters, before, &setup.registry);
-        set_apart(&mut judgement, &estate, &earlier, before);
+    if estate.run.declared.is_some() {
+        let earlier = before.as_ref().map(|before| evaluate(&bundle.policies, &bundle.parameters, before, &setup.registry));
+        set_apart(&mut judgement, &estate, earlier.as_ref().zip(before.as_ref()));
     }
     let as_of = estate.run.as_of;
     let applied = apply(&setup.exceptions, &bundle.policies, &estate, &mut judgement, as_of);

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::check::{Output, output_of, refuse_two_on_stdout};
 use super::setup::{Setup, finish};
-use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
+use super::source::{self, Asks, CodeArgs, PlaceArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
 use crate::declared::kinds;
 use crate::drift::{self, Drift, Ignore};
@@ -34,7 +34,7 @@ pub(super) struct DriftArgs {
     #[command(flatten)]
     ignore: IgnoreArgs,
     #[command(flatten)]
-    code: CodeArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     common: CommonArgs,
     #[command(flatten)]
@@ -78,14 +78,14 @@ pub(super) struct Compared {
 pub(super) fn compare(
     states: &[PathBuf],
     ignore: &IgnoreArgs,
-    code: &CodeArgs,
+    place: &PlaceArgs,
     when: &WhenArgs,
     seen: &Estate,
     setup: &Setup,
     terminal: &Terminal,
 ) -> Result<Compared, Failure> {
     let ignores = ignore.read(terminal)?;
-    let mut declared = source::states(states, code, when, setup)?;
+    let mut declared = source::states(states, place, when, setup)?;
     isolation::assign(&mut declared, &setup.config.environments);
     let at = seen.run.as_of;
     let drift = drift::drift(&declared, seen, &kinds(), &ignores, at);
@@ -110,9 +110,9 @@ pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
         ..SourceArgs::default()
     };
     // A mistake in a state is told before AWS is asked.
-    source::states(&args.state, &args.code, &args.when, &setup)?;
-    let seen = source::estate(&source, &args.code, &args.when, &setup, Asks::All, terminal)?.estate;
-    let compared = compare(&args.state, &args.ignore, &args.code, &args.when, &seen, &setup, terminal)?;
+    source::states(&args.state, &args.place, &args.when, &setup)?;
+    let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::All, terminal)?.estate;
+    let compared = compare(&args.state, &args.ignore, &args.place, &args.when, &seen, &setup, terminal)?;
     let report = DriftReport { declared: &compared.declared, seen: &seen, drift: &compared.drift, ignores: &compared.ignores };
     for output in &args.format {
         match &output.path {

@@ -39,18 +39,25 @@ pub(super) struct SourceArgs {
     pub(super) demo: bool,
 }
 
-/// What code does not say of itself.
+/// Where the code's things are, when the code does not say.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct CodeArgs {
-    /// Folder with the source of the plan: findings then name file and line
-    #[arg(long, value_name = "DIR", requires = "plan", value_hint = ValueHint::DirPath)]
-    pub(super) source: Option<PathBuf>,
+pub(super) struct PlaceArgs {
     /// Region of what the code gives none, as the provider took it from its environment
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
     /// Account of what the code gives none
     #[arg(long, value_name = "ID", value_parser = account)]
     pub(super) account: Option<String>,
+}
+
+/// What code does not say of itself.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct CodeArgs {
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+    /// Folder with the source of the plan: findings then name file and line
+    #[arg(long, value_name = "DIR", requires = "plan", value_hint = ValueHint::DirPath)]
+    pub(super) source: Option<PathBuf>,
     /// Value of a parameter of the template; may be given several times
     #[arg(long = "parameter", value_name = "NAME=VALUE", requires = "template", value_parser = parameter)]
     pub(super) parameters: Vec<(String, String)>,
@@ -59,8 +66,8 @@ pub(super) struct CodeArgs {
     pub(super) stack: Option<String>,
 }
 
-impl CodeArgs {
-    pub(super) fn assumed(&self) -> Assumed {
+impl PlaceArgs {
+    fn assumed(&self) -> Assumed {
         Assumed { region: self.region.clone(), account: self.account.clone() }
     }
 }
@@ -140,7 +147,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The states of a run, as one estate.
-pub(super) fn states(paths: &[PathBuf], code: &CodeArgs, when: &WhenArgs, setup: &Setup) -> Result<Estate, Failure> {
+pub(super) fn states(paths: &[PathBuf], place: &PlaceArgs, when: &WhenArgs, setup: &Setup) -> Result<Estate, Failure> {
     let mut files = Vec::new();
     for path in paths {
         let name = path.display().to_string();
@@ -150,7 +157,7 @@ pub(super) fn states(paths: &[PathBuf], code: &CodeArgs, when: &WhenArgs, setup:
         };
         files.push((name, content));
     }
-    let reading = terraform::states(&files, &code.assumed(), &setup.registry)?;
+    let reading = terraform::states(&files, &place.assumed(), &setup.registry)?;
     Ok(build(reading, moment_of(when)))
 }
 
@@ -171,8 +178,8 @@ fn template(path: &Path, code: &CodeArgs, when: &WhenArgs, setup: &Setup) -> Res
     let parameters = code.parameters.iter().cloned().collect();
     let given = cloudformation::Given {
         parameters: &parameters,
-        account: code.account.as_deref(),
-        region: code.region.as_deref(),
+        account: code.place.account.as_deref(),
+        region: code.place.region.as_deref(),
         stack: code.stack.as_deref(),
     };
     let reading = cloudformation::reading(&name, &text, terraform::sha256(&content), &given, &setup.registry);
@@ -196,7 +203,8 @@ pub(super) enum Asks {
 fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, asks: Asks, terminal: &Terminal) -> Result<Sourced, Failure> {
     let alone = |estate| Sourced { estate, before: None };
     if let Some(path) = &source.plan {
-        let plan = terraform::plan(&path.display().to_string(), &bytes(path)?, &code.assumed(), code.source.as_deref(), &setup.registry)?;
+        let plan =
+            terraform::plan(&path.display().to_string(), &bytes(path)?, &code.place.assumed(), code.source.as_deref(), &setup.registry)?;
         let at = moment_of(when);
         let before = Some(build(plan.before, at));
         return Ok(Sourced { estate: build(plan.after, at), before });
@@ -205,7 +213,7 @@ fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, ask
         return template(path, code, when, setup).map(alone);
     }
     if !source.state.is_empty() {
-        return states(&source.state, code, when, setup).map(alone);
+        return states(&source.state, &code.place, when, setup).map(alone);
     }
     if let Some(path) = &source.estate {
         return saved(path, setup).map(alone);
@@ -251,9 +259,9 @@ pub(super) fn any(path: &Path, code: &CodeArgs, when: &WhenArgs, setup: &Setup, 
     if is_estate(&content) {
         return saved(path, setup);
     }
-    match terraform::plan(&name, &content, &code.assumed(), None, &setup.registry) {
+    match terraform::plan(&name, &content, &code.place.assumed(), None, &setup.registry) {
         Ok(plan) => Ok(build(plan.after, moment_of(when))),
-        Err(not_a_plan) => match terraform::states(&[(name, content)], &code.assumed(), &setup.registry) {
+        Err(not_a_plan) => match terraform::states(&[(name, content)], &code.place.assumed(), &setup.registry) {
             Ok(reading) => Ok(build(reading, moment_of(when))),
             Err(_) => Err(not_a_plan.into()),
         },

@@ -1,10 +1,12 @@
 //! A template as what code declares.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
 
 use super::{Error, Given, read};
 use crate::declared::{Object, Reading};
-use crate::estate::{DeclaredRun, GLOBAL, Gap, Reason, RegionFrom, Registry, SourceDigest};
+use crate::estate::{DeclaredRun, GLOBAL, Gap, Reason, RegionFrom, Registry, SourceDigest, UNKNOWN_KEY};
 
 /// Services without a region.
 const GLOBAL_PREFIXES: &[&str] = &[
@@ -18,6 +20,24 @@ const GLOBAL_PREFIXES: &[&str] = &[
     "AWS::WAF::",
     "AWS::Shield::",
 ];
+
+/// Writes into every reference of which type the resource is that it refers to: two of one type are two.
+fn typed(json: &mut Json, kinds: &BTreeMap<String, String>) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(|item| typed(item, kinds)),
+        Json::Object(map) => {
+            if let Some(Json::Object(gap)) = map.get_mut(UNKNOWN_KEY) {
+                let kind = gap.get("subject").and_then(Json::as_str).and_then(|subject| kinds.get(subject));
+                if let (Some(kind), true) = (kind, gap.get("reason").and_then(Json::as_str) == Some(Reason::Referenced.as_str())) {
+                    gap.insert("code".to_owned(), kind.as_str().into());
+                }
+                return;
+            }
+            map.values_mut().for_each(|value| typed(value, kinds));
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
 
 /// Reads a template. `sha256` is that of the file.
 pub(crate) fn reading<'r>(name: &str, text: &str, sha256: String, given: &Given<'_>, registry: &'r Registry) -> Result<Reading<'r>, Error> {
@@ -38,7 +58,9 @@ pub(crate) fn reading<'r>(name: &str, text: &str, sha256: String, given: &Given<
         incomplete: template.notes.iter().map(incomplete).collect(),
         ..DeclaredRun::default()
     };
-    for resource in template.resources {
+    let kinds: BTreeMap<String, String> = template.resources.iter().map(|r| (r.logical_id.clone(), r.kind.clone())).collect();
+    for mut resource in template.resources {
+        typed(&mut resource.properties, &kinds);
         let undecided = template.undecided.iter().find(|(id, _)| *id == resource.logical_id).map(|(_, mark)| mark.clone());
         let (region, region_from) = if GLOBAL_PREFIXES.iter().any(|prefix| resource.kind.starts_with(prefix)) {
             (Some(GLOBAL.to_owned()), RegionFrom::GlobalType)
@@ -53,7 +75,7 @@ pub(crate) fn reading<'r>(name: &str, text: &str, sha256: String, given: &Given<
             file: 0,
             // Whether it is made at all is not known: nothing is known of it.
             attributes: undecided.unwrap_or(match resource.properties {
-                serde_json::Value::Null => json!({}),
+                Json::Null => json!({}),
                 properties => properties,
             }),
             before: None,

@@ -2,7 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use super::change::{Change, Other, Piece};
 use super::map::{Adds, Ctx, Field, Got, Mapping, Part, fit, identity, value};
 use super::tables::{mapping, parts_of, whole_keys};
-use super::{Object, is_marked, marked, reference, unknown};
+use super::{AWS_KEY, Object, is_marked, marked, reference, unknown};
 use crate::estate::{
     Account, Action, Declared, DeclaredRun, Environment, Estate, Fetched, Gap, Listing, NewResource, Properties, Reason, RegionFrom,
     Registry, Required, Resource, ResourceType, Run, Type, UNKNOWN_ACCOUNT, UNKNOWN_REGION, UNKNOWN_TAG, Value, address_of, out_of_reach,
@@ -84,6 +84,7 @@ pub(crate) fn build(reading: Reading<'_>, at: Timestamp) -> Estate {
     follow(&mut drafts);
     settings(&mut drafts);
     members(&mut drafts);
+    resources.extend(keys_of_aws(&drafts, registry));
     resources.extend(drafts.into_iter().map(finish));
     for resource in &resources {
         if let Some(declared) = &resource.declared {
@@ -161,7 +162,9 @@ fn tags(paths: &[&str], ctx: &Ctx<'_>) -> Json {
         match ctx.get(path) {
             Got::Value(Json::Object(map)) => return Json::Object(map.clone()),
             Got::Value(Json::Array(list)) => return pairs(list),
-            Got::Unknown(mark) => last = mark.clone(),
+            Got::Unknown(mark) if marked(mark).is_some_and(|gap| gap.reason == Reason::AwsDecides) => last = mark.clone(),
+            // More than the resource's own: those alone would not tell.
+            Got::Unknown(mark) => return mark.clone(),
             Got::Missing if last.is_null() => last = ctx.missing(path),
             Got::Value(_) | Got::Unset | Got::Missing => {}
         }
@@ -490,7 +493,41 @@ const FOLLOWED: &[(&str, &str, &str, &str, &str)] = &[
     ("AWS::RDS::DBClusterSnapshot", "storage_encrypted", "db_cluster_identifier", "AWS::RDS::DBCluster", "storage_encrypted"),
 ];
 
-/// A cluster that is made has the members that are made with it.
+/// The keys that AWS makes where something is encrypted and nobody names a key: nobody declares them, and
+/// they are known to be AWS's.
+fn keys_of_aws(drafts: &[Draft], registry: &Registry) -> Vec<Resource> {
+    let mut places = BTreeSet::new();
+    for draft in drafts {
+        for mark in draft.properties.values().filter_map(marked).filter(|gap| gap.code.as_deref() == Some(AWS_KEY)) {
+            places.insert((draft.object.account.clone(), draft.object.region.clone(), mark.subject.unwrap_or_default()));
+        }
+    }
+    let kind = registry.get("AWS::KMS::Key").expect("internal error: a type of AWS");
+    let key = |(account, region, alias): (Option<String>, Option<String>, String)| {
+        let account = account.unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned());
+        let region = region.unwrap_or_else(|| UNKNOWN_REGION.to_owned());
+        let missing = |path: &str| out_of_reach("kms", &account, &region, &format!("{alias}{path}"));
+        let known = json!({"key_manager": "AWS", "aliases": [alias]});
+        let properties = Value::from_json(&Type::Record(Arc::clone(&kind.properties)), known, &missing);
+        Resource {
+            kind: Arc::clone(kind),
+            arn: symbol(&alias).into(),
+            id: symbol(&alias).into(),
+            name: alias.as_str().into(),
+            environment: Environment::Unassigned,
+            tags: Fetched::Absent,
+            provided_by_aws: Fetched::Absent,
+            properties: properties.unwrap_or_else(|error| unreachable!("internal error: {error}")),
+            responses: Vec::new(),
+            declared: None,
+            account: account.into(),
+            region: region.into(),
+        }
+    };
+    places.into_iter().map(key).collect()
+}
+
+/// A cluster has the members that are declared; one that is made has no others.
 fn members(drafts: &mut [Draft]) {
     let mut of: HashMap<String, Vec<Json>> = HashMap::new();
     for draft in drafts.iter().filter(|d| d.kind.name == "AWS::RDS::DBInstance") {
@@ -506,11 +543,13 @@ fn members(drafts: &mut [Draft]) {
         }
     }
     for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::RDS::DBCluster") {
-        if !matches!(draft.action, Some(Action::Create | Action::Replace)) {
-            continue;
+        let made = matches!(draft.action, Some(Action::Create | Action::Replace)) || draft.object.sparse;
+        let keys = BTreeSet::from([draft.identity.0.clone(), symbol(&draft.object.address)]);
+        let mut found: Vec<Json> = keys.iter().filter_map(|key| of.get(key)).flatten().cloned().collect();
+        // What the cluster itself echoes is from before its members were made.
+        if !made {
+            found.push(unknown(Reason::NotInPlan, format!("{}: members that the code does not declare", draft.object.address)));
         }
-        let keys = [draft.identity.0.clone(), symbol(&draft.object.address)];
-        let found: Vec<Json> = keys.iter().filter_map(|key| of.get(key)).flatten().cloned().collect();
         draft.properties.insert("db_cluster_members".to_owned(), Json::Array(found));
     }
 }
@@ -518,7 +557,9 @@ fn members(drafts: &mut [Draft]) {
 /// Settings of an account that decide what nobody configured.
 fn settings(drafts: &mut [Draft]) {
     let mut by_default: HashMap<(Option<String>, Option<String>), Json> = HashMap::new();
-    for draft in drafts.iter().filter(|d| d.kind.name == "AWS::EC2::EBSEncryptionByDefault") {
+    // Only a setting that is in force already: nothing says that a plan makes it before the volumes.
+    let in_force = |d: &&Draft| d.action.is_none_or(|action| action == Action::NoOp);
+    for draft in drafts.iter().filter(|d| d.kind.name == "AWS::EC2::EBSEncryptionByDefault").filter(in_force) {
         let place = (draft.object.account.clone(), draft.object.region.clone());
         if let (Some(value), (_, Some(_))) = (draft.properties.get("ebs_encryption_by_default"), &place) {
             by_default.insert(place, value.clone());

@@ -111,6 +111,8 @@ pub(crate) enum Unset {
     Decided,
     /// It comes to be when the plan is applied.
     Output,
+    /// The same; and where it came to be nothing, there is nothing.
+    Echo,
     /// Whatever the function says.
     Worked(Call),
 }
@@ -211,8 +213,8 @@ impl<'a> Ctx<'a> {
             Got::Value(Json::Array(items)) => Ok(items.iter().collect()),
             Got::Value(one @ Json::Object(_)) => Ok(vec![one]),
             Got::Value(_) | Got::Unset => Ok(Vec::new()),
-            Got::Missing => Err(self.missing(path)),
-            Got::Unknown(mark) => Err(settle(mark)),
+            Got::Missing => Err(self.left_out(path)),
+            Got::Unknown(mark) => Err(mark.clone()),
         }
     }
 
@@ -222,12 +224,18 @@ impl<'a> Ctx<'a> {
             Got::Value(Json::String(text)) if text.is_empty() => self.unset(path, unset),
             Got::Value(value) => value.clone(),
             Got::Unset => self.unset(path, unset),
-            Got::Missing => self.missing(path),
+            Got::Missing => self.left_out(path),
             Got::Unknown(mark) => self.unknown(path, mark, unset),
         }
     }
 
-    /// The mark for what the code does not carry.
+    /// The mark for an attribute that should be there, and is not: an older provider wrote the file, or
+    /// somebody took it out.
+    pub(crate) fn left_out(&self, path: &str) -> Json {
+        unknown(Reason::NotCollected, format!("{}.{path} is not in the file", self.object.address))
+    }
+
+    /// The mark for what code never carries: only AWS shows it.
     pub(crate) fn missing(&self, path: &str) -> Json {
         unknown(Reason::NotInPlan, format!("{}.{path}", self.object.address))
     }
@@ -244,7 +252,7 @@ impl<'a> Ctx<'a> {
 
     fn unset(&self, path: &str, unset: Unset) -> Json {
         match unset {
-            Unset::Null => Json::Null,
+            Unset::Null | Unset::Echo => Json::Null,
             Unset::False => json!(false),
             Unset::True => json!(true),
             Unset::Int(n) => json!(n),
@@ -259,7 +267,11 @@ impl<'a> Ctx<'a> {
     /// What nobody configured is what is not set; the rest stays unknown.
     fn unknown(&self, path: &str, mark: &Json, unset: Unset) -> Json {
         let decided = marked(mark).is_some_and(|gap| gap.reason == Reason::AwsDecides);
-        if decided { self.unset(path, unset) } else { mark.clone() }
+        match unset {
+            Unset::Echo if decided => self.later(path),
+            _ if decided => self.unset(path, unset),
+            _ => mark.clone(),
+        }
     }
 
     /// A part of an ARN of the object's own account and region.
@@ -267,11 +279,6 @@ impl<'a> Ctx<'a> {
         let (account, region) = (self.object.account.as_deref()?, self.object.region.as_deref()?);
         Some(format!("arn:{}:{service}:{region}:{account}:{rest}", partition(region)))
     }
-}
-
-/// A mark where nobody configured something that has no table: nothing more is known of it.
-fn settle(mark: &Json) -> Json {
-    mark.clone()
 }
 
 /// The partition of a region.
@@ -386,7 +393,10 @@ pub(crate) fn fit(ty: &Type, json: Json) -> Result<Json, String> {
 pub(crate) fn identity(mapping: &Mapping, object: &Object) -> (String, String, String) {
     let ctx = Ctx::new(object);
     let waiting = symbol(&object.address);
-    let id = mapping.id.iter().find_map(|path| ctx.text(path)).map(|id| id.rsplit_once("/id:").map_or(id, |(_, id)| id));
+    let id = mapping.id.iter().find_map(|path| ctx.text(path));
+    // RDS keeps its names in lower case, whatever they are asked for.
+    let lower = matches!(mapping.arn, Arn::Made("rds", _)).then(|| id.map(str::to_lowercase)).flatten();
+    let id = lower.as_deref().or(id);
     let told = |attributes: &[&str]| attributes.iter().find_map(|path| ctx.text(path)).map(str::to_owned);
     let made = |service: &str, prefix: &str, account: bool| -> Option<String> {
         let id = id?;

@@ -54,6 +54,9 @@ pub(crate) fn reference(address: &str, source_type: &str) -> Json {
     json!({ UNKNOWN_KEY: Gap::mark(Reason::Referenced, Some(source_type), address) })
 }
 
+/// Stands as the type of keys that AWS makes and manages by itself where nobody names one.
+pub(crate) const AWS_KEY: &str = "aws-managed-key";
+
 /// The gap in a mark, if it is one.
 pub(crate) fn marked(json: &Json) -> Option<Gap> {
     let map = json.as_object().filter(|map| map.len() == 1)?;
@@ -61,6 +64,28 @@ pub(crate) fn marked(json: &Json) -> Option<Gap> {
     match gap.as_str() {
         Some(mark) => not_collected("code", "", "", "").marked(mark),
         None => serde_json::from_value(gap.clone()).ok(),
+    }
+}
+
+/// Hides in `tags_all` what is marked as sensitive in `tags`: the provider copies the values and not the marks.
+pub(crate) fn hide_tags(attributes: &mut Json) {
+    let Some(map) = attributes.as_object_mut() else { return };
+    let sensitive = |json: &Json| marked(json).is_some_and(|gap| gap.reason == Reason::Sensitive);
+    let Some(tags) = map.get("tags") else { return };
+    if sensitive(tags) {
+        let tags = tags.clone();
+        map.insert("tags_all".to_owned(), tags);
+        return;
+    }
+    let secret: Vec<(String, Json)> = tags
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| sensitive(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if let Some(Json::Object(all)) = map.get_mut("tags_all") {
+        all.extend(secret);
     }
 }
 

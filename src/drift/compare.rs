@@ -32,6 +32,26 @@ const MOVED: &[(&str, &str, &str)] = &[
     ("AWS::RDS::DBCluster", "availability_zones", "storage"),
 ];
 
+/// What AWS says by leaving a property out.
+const ABSENT_MEANS: &[(&str, &str, &str)] =
+    &[("AWS::EC2::Instance", "auto_recovery", "default"), ("AWS::EFS::FileSystem", "replication_overwrite_protection", "ENABLED")];
+
+/// Elements of lists that AWS adds by itself, and no code declares.
+fn of_aws(kind: &str, field: &str, element: &Value) -> bool {
+    let Value::Record(element) = element else { return false };
+    let text = |name: &str| match element.get(name) {
+        Some(Value::String(text)) => Some(&**text),
+        _ => None,
+    };
+    match (kind, field) {
+        // The route to the VPC itself, and those that a gateway announces.
+        ("AWS::EC2::RouteTable", "routes") => {
+            text("gateway_id") == Some("local") || matches!(text("origin"), Some("EnableVgwRoutePropagation" | "Advertisement"))
+        }
+        _ => false,
+    }
+}
+
 /// The names of keys: id, alias and ARN of an alias → ARN of the key.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
@@ -74,6 +94,18 @@ pub(crate) fn differences(declared: &Resource, seen: &Resource, keys: &Keys) -> 
                 continue;
             }
             compared += 1;
+            let kind = declared.kind.name.as_str();
+            let absent = ABSENT_MEANS.iter().find(|(k, name, _)| *k == kind && *name == field.name);
+            let means = |value: &Value| matches!((value, absent), (Value::String(text), Some((_, _, word))) if **text == **word);
+            if (means(ours) && *theirs == Value::Null) || (means(theirs) && *ours == Value::Null) {
+                continue;
+            }
+            let theirs = match theirs {
+                Value::List(items) if items.iter().any(|item| of_aws(kind, &field.name, item)) => {
+                    &Value::List(items.iter().filter(|item| !of_aws(kind, &field.name, item)).cloned().collect())
+                }
+                other => other,
+            };
             compare(&field.name, ours, theirs, keys, &mut found);
         }
     }
@@ -146,6 +178,8 @@ fn same(ours: &Value, theirs: &Value, keys: &Keys) -> bool {
         (Value::String(a), Value::String(b)) => {
             a == b || a.trim_end_matches(":*") == b.trim_end_matches(":*") || keys.same(a, b) || documents(a, b)
         }
+        // Terraform keeps seconds.
+        (Value::Timestamp(a), Value::Timestamp(b)) => a.as_second() == b.as_second(),
         (Value::List(a), Value::List(b)) => lists(a, b, keys),
         (Value::Map(a), Value::Map(b)) => {
             a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other, keys)))

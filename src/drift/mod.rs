@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::estate::{
     CODE, Coverage, Estate, Fetched, Gap, Listing, NewResource, Properties, Registry, Required, Resource, UNKNOWN_ACCOUNT, UNKNOWN_REGION,
+    out_of_reach,
 };
 
 pub(crate) use change::{Change as EstateChange, changes};
@@ -161,7 +162,7 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
                     }
                 }
             }
-            None => match unseen(resource, &coverage, seen) {
+            None => match unseen(resource, &coverage, seen).or_else(|| nameless(resource)) {
                 Some(gap) => {
                     entry.status = Status::Unknown;
                     entry.gap = Some(gap);
@@ -200,6 +201,13 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
     drift.gaps.extend(seen.run.accounts.iter().filter_map(|a| a.gap.clone().map(Arc::new)));
     ignore::apply(ignores, declared, seen, &mut drift, at);
     drift
+}
+
+/// Why something cannot be looked for: the code does not say by which name AWS knows it.
+fn nameless(resource: &Resource) -> Option<Arc<Gap>> {
+    let known = crate::estate::address_of(&resource.id).is_none() || crate::estate::address_of(&resource.arn).is_none();
+    let why = "by which name AWS knows it: its region or account is not in the state, name them with --region and --account";
+    (!known).then(|| Arc::new(out_of_reach(resource.kind.service, &resource.account, &resource.region, why)))
 }
 
 /// Why something that is declared may be there although it was not found.

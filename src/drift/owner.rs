@@ -59,35 +59,22 @@ pub(crate) fn owners(estate: &Estate, matched: &HashMap<usize, usize>) -> HashMa
     }
     let ids: HashMap<(&str, &str), usize> =
         estate.resources.iter().enumerate().map(|(at, r)| ((r.kind.name.as_str(), &*r.id), at)).collect();
-    // A part of a part: volume, instance, group.
-    for _ in 0..3 {
-        let mut more = Vec::new();
-        for (at, resource) in estate.resources.iter().enumerate() {
-            if matched.contains_key(&at) || owners.contains_key(&at) {
-                continue;
-            }
-            for (kind, path, whole, condition) in PART_OF.iter().filter(|(kind, ..)| *kind == resource.kind.name) {
-                if !condition(resource) {
-                    continue;
-                }
-                let held = resource.values_at(path).into_iter().find_map(|value| match value {
-                    Value::String(id) => ids.get(&(*whole, &*id)).copied(),
-                    _ => None,
-                });
-                let Some(held) = held else { continue };
+    for (at, resource) in estate.resources.iter().enumerate() {
+        if matched.contains_key(&at) || owners.contains_key(&at) {
+            continue;
+        }
+        for (_, path, whole, condition) in PART_OF.iter().filter(|(kind, ..)| *kind == resource.kind.name) {
+            let held = resource.values_at(path).into_iter().find_map(|value| match value {
+                Value::String(id) => ids.get(&(*whole, &*id)).copied(),
+                _ => None,
+            });
+            if let Some(held) = held.filter(|_| condition(resource)) {
+                // Where nobody declares the whole, the whole is told: that is enough.
                 let whole = &estate.resources[held];
-                let known = matched.contains_key(&held) || owners.contains_key(&held) || matches!(whole.provided_by_aws, Fetched::Known(_));
-                if known {
-                    let _ = kind;
-                    more.push((at, Owner::new("part", format!("part of {} {}", whole.kind.name, whole.id), true)));
-                    break;
-                }
+                owners.insert(at, Owner::new("part", format!("part of {} {}", whole.kind.name, whole.id), true));
+                break;
             }
         }
-        if more.is_empty() {
-            break;
-        }
-        owners.extend(more);
     }
     owners
 }
@@ -101,8 +88,8 @@ fn always(_: &Resource) -> bool {
 /// What comes and goes with another thing: type, path to its id, type of the other, and when.
 const PART_OF: &[(&str, &str, &str, Condition)] = &[
     ("AWS::EC2::Volume", "attachments[].instance_id", "AWS::EC2::Instance", |r| {
-        // A disk that came with the instance goes with it.
-        matches!(r.property("attachments"), Some(Value::List(list)) if list.iter().any(|a| matches!(a, Value::Record(a) if a.get("delete_on_termination") == Some(&Value::Bool(true)))))
+        // A disk that came with the instance goes with it; one that was attached by hand says that it does not.
+        matches!(r.property("attachments"), Some(Value::List(list)) if list.iter().any(|a| matches!(a, Value::Record(a) if a.get("delete_on_termination") != Some(&Value::Bool(false)))))
     }),
     ("AWS::EC2::NetworkInterface", "attachment_instance_id", "AWS::EC2::Instance", always),
     ("AWS::EC2::RouteTable", "vpc_id", "AWS::EC2::VPC", |r| r.property("main") == Some(&Value::Bool(true))),
@@ -157,6 +144,11 @@ fn own(resource: &Resource) -> Option<Owner> {
             Some(kind) if &*kind != "manual" => Some(Owner::new("rds", format!("snapshot of kind {kind}"), true)),
             _ => None,
         },
+        // Only AWS can give a name that begins so.
+        "AWS::KMS::Key" => resource.values_at("aliases").iter().find_map(|alias| match alias {
+            Value::String(alias) if alias.starts_with("alias/aws/") => Some(Owner::new("aws", format!("key {alias}"), true)),
+            _ => None,
+        }),
         // Readers that Application Auto Scaling adds to a cluster are named so.
         "AWS::RDS::DBInstance" if resource.id.starts_with("application-autoscaling-") => {
             Some(Owner::new("autoscaling", "name application-autoscaling-…".to_owned(), false))

@@ -68,6 +68,8 @@ pub enum RegionFrom {
     AvailabilityZone,
     /// What the data source for the current region read.
     DataSource,
+    /// It is where everything else of its provider is.
+    SameProvider,
     /// The caller of keur said so.
     Assumed,
     /// It is that of what it is part of.
@@ -87,6 +89,7 @@ impl RegionFrom {
             Self::ProviderVariable => "provider-variable",
             Self::AvailabilityZone => "availability-zone",
             Self::DataSource => "data-source",
+            Self::SameProvider => "same-provider",
             Self::Assumed => "assumed",
             Self::Whole => "whole",
             Self::Unknown => "unknown",

@@ -392,18 +392,20 @@ fn may_be_about(
     !matches!(when.evaluate(&mut world), Truth::False { .. })
 }
 
-/// Sets apart what a plan is not to blame for: verdicts that no plan can decide, and those on resources
-/// that it leaves as they are, unless they were better before. `before` is the estate that the plan
-/// starts from, judged by the same policies.
-pub fn set_apart(judgement: &mut Judgement, estate: &Estate, before: &Judgement, estate_before: &Estate) {
+/// Sets apart what code is not to blame for: verdicts that no code can decide, and, with a plan, those on
+/// resources that it leaves as they are, unless they were other before. `before` is the estate that the
+/// plan starts from, judged by the same policies.
+pub fn set_apart(judgement: &mut Judgement, estate: &Estate, before: Option<(&Judgement, &Estate)>) {
     let address = |estate: &Estate, subject: &Subject| match subject {
         Subject::Resource(at) => estate.resources[*at as usize].declared.as_ref().map(|d| d.address.clone()),
         Subject::Unseen { .. } => None,
     };
     let mut earlier: HashMap<(u32, String), Verdict> = HashMap::new();
-    for finding in &before.findings {
-        if let Some(address) = address(estate_before, &finding.subject) {
-            earlier.insert((finding.policy, address), finding.verdict);
+    if let Some((before, estate_before)) = before {
+        for finding in &before.findings {
+            if let Some(address) = address(estate_before, &finding.subject) {
+                earlier.insert((finding.policy, address), finding.verdict);
+            }
         }
     }
     for finding in &mut judgement.findings {

@@ -289,7 +289,7 @@ fn no_property_hides_what_every_resource_has() {
 
 #[test]
 fn every_type_belongs_to_the_service_that_registers_it() {
-    let registry = crate::registry();
+    let registry = aws::registry();
     let declared: Vec<&str> = aws::SERVICES.iter().flat_map(|s| s.types.iter().copied()).collect();
     let registered: Vec<&str> = registry.names().collect();
     let mut sorted = declared.clone();

@@ -26,8 +26,11 @@ pub(super) fn mark(estate: &mut Estate) {
     if estate.run.declared.is_some() {
         // What code declares, somebody made, or adopted: only settings of the account are there anyway.
         for resource in &mut estate.resources {
-            let setting = resource.kind.name == "AWS::EC2::EBSEncryptionByDefault";
-            resource.provided_by_aws = if setting { Fetched::Known("account-setting") } else { Fetched::Absent };
+            resource.provided_by_aws = match resource.kind.name.as_str() {
+                "AWS::EC2::EBSEncryptionByDefault" => Fetched::Known("account-setting"),
+                "AWS::KMS::Key" if resource.declared.is_none() => Fetched::Known("aws-managed-key"),
+                _ => Fetched::Absent,
+            };
         }
         return;
     }

@@ -163,8 +163,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     let counts = report.counts();
     let gaps = report.gaps();
     let controls = report.policies.iter().map(|p| (p.id.as_str(), controls_of(report.framework, &p.id))).collect();
-    let is_plan = run.declared.as_ref().is_some_and(|declared| !declared.actions.is_empty());
-    let apart = |why: Apart| is_plan.then(|| report.judgement.findings.iter().filter(|f| f.apart == Some(why)).count() as u64);
+    let apart =
+        |why: Apart| run.declared.is_some().then(|| report.judgement.findings.iter().filter(|f| f.apart == Some(why)).count() as u64);
     let document = Document {
         schema: SCHEMA,
         run: Run {

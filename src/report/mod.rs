@@ -136,7 +136,9 @@ impl Report<'_> {
     /// The gaps that matter: of the estate, and those that made a verdict unknown; each with the number
     /// of verdicts it made unknown.
     pub fn gaps(&self) -> Vec<(Arc<Gap>, u64)> {
-        let mut gaps: BTreeMap<Arc<Gap>, u64> = self.estate.gaps().into_iter().map(|gap| (gap, 0)).collect();
+        // Code leaves most of what AWS shows open: only what a verdict needed matters.
+        let of_estate = if self.estate.run.declared.is_some() { Vec::new() } else { self.estate.gaps() };
+        let mut gaps: BTreeMap<Arc<Gap>, u64> = of_estate.into_iter().map(|gap| (gap, 0)).collect();
         for finding in &self.judgement.findings {
             if let Some(gap) = &finding.gap {
                 *gaps.entry(Arc::clone(gap)).or_default() += 1;

@@ -322,7 +322,7 @@ fn code(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     if declared.other_providers > 0 {
         p.wrapped(0, "Of other providers, not judged: ", &number(declared.other_providers))?;
     }
-    if report.all || declared.actions.is_empty() {
+    if report.all {
         return Ok(());
     }
     for (why, title) in [

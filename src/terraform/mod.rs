@@ -60,5 +60,6 @@ pub(crate) fn states<'r>(files: &[(String, Vec<u8>)], assumed: &Assumed, registr
     Ok(reading)
 }
 
-#[cfg(all(test, feature = "all-services"))]
+#[cfg(test)]
+#[cfg(feature = "all-services")]
 mod tests;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -13,10 +13,10 @@ use super::address::{Address, Step};
 use super::config::{Configuration, Waits};
 use super::place::Places;
 use super::read::{Document, Error, needs_plan, sha256};
-use super::region::{self, Around};
+use super::region::{self, Around, Identity, Witnesses};
 use super::state::Values;
 use super::{Assumed, Plan};
-use crate::declared::{Change, Object, Reading, holds, reference, unknown};
+use crate::declared::{Change, Object, Reading, hide_tags, holds, is_marked, reference, unknown};
 use crate::estate::{Action, DeclaredRun, Gap, Reason, RegionFrom, Registry, SourceDigest};
 
 #[derive(Deserialize)]
@@ -80,9 +80,18 @@ pub(super) fn is_aws(provider: &str, kind: &str) -> bool {
     provider.is_empty() || provider == "aws" || provider.ends_with("/hashicorp/aws") || provider.ends_with("/aws")
 }
 
-fn raw(json: Option<&RawValue>) -> Json {
-    // What nests too deep for anybody is left out, and then unknown.
-    json.map_or(Json::Null, |raw| serde_json::from_str(raw.get()).unwrap_or_else(|_| unknown(Reason::Unparsable, "nested too deep")))
+/// Parts of a change; none where one of them nests too deep for anybody to read.
+fn parts<const N: usize>(all: [Option<&RawValue>; N]) -> Option<[Json; N]> {
+    let mut read = [const { Json::Null }; N];
+    for (into, raw) in read.iter_mut().zip(all) {
+        *into = raw.map_or(Some(Json::Null), |raw| serde_json::from_str(raw.get()).ok())?;
+    }
+    Some(read)
+}
+
+/// Nothing is known of what cannot be read.
+fn unreadable(address: &Address) -> Json {
+    unknown(Reason::Unparsable, format!("{address} is nested too deep"))
 }
 
 pub(super) fn read<'r>(
@@ -110,13 +119,14 @@ pub(super) fn read<'r>(
         })?;
         changes.push((change, address));
     }
-    let configuration: Json = raw(document.configuration);
-    let variables: Json = raw(document.variables);
+    let Some([configuration, variables]) = parts([document.configuration, document.variables]) else {
+        return Err(Error::new(name, "the configuration in the plan is nested too deep", "the plan is not as Terraform writes it"));
+    };
     let current = changes.iter().filter(|(c, _)| c.mode == "managed" && c.deposed.is_none());
     let config = Configuration::new(&configuration, &variables, current.map(|(_, address)| address));
     let data = DataSources::read(document.prior_state);
     let places = source.map(|folder| Places::new(folder, &configuration));
-    let mut reader = Reader { config, data, assumed, accounts: HashMap::new() };
+    let mut reader = Reader { config, data, assumed, witnesses: Witnesses::default() };
 
     let (mut after, mut before) = (Reading::new("plan", registry), Reading::new("plan", registry));
     let files = vec![SourceDigest { name: name.to_owned(), sha256: sha256(bytes), written_by: document.written_by() }];
@@ -237,30 +247,30 @@ struct Reader<'a> {
     config: Configuration<'a>,
     data: DataSources,
     assumed: &'a Assumed,
-    /// Provider → the accounts that were seen in ARNs of its resources.
-    accounts: HashMap<String, Vec<String>>,
+    witnesses: Witnesses,
 }
 
 impl Reader<'_> {
     /// What is before the plan: known, as far as it is not secret.
     fn before(&self, body: &ChangeBody<'_>, address: &Address) -> Option<Json> {
-        let before = raw(body.before);
+        let Some([before, sensitive]) = parts([body.before, body.before_sensitive]) else { return Some(unreadable(address)) };
         if before.is_null() {
             return None;
         }
-        let sensitive = raw(body.before_sensitive);
         let mut path = address.to_string();
-        Some(merge(before, &Json::Null, &sensitive, &mut path, &mut |_, _| unreachable!("internal error: nothing is unknown before")))
+        let mut waiting = |_: &str, _| unreachable!("internal error: nothing is unknown before");
+        let mut attributes = merge(before, &Json::Null, &sensitive, &mut path, &mut waiting);
+        hide_tags(&mut attributes);
+        Some(attributes)
     }
 
     /// What is after it.
     fn after(&self, body: &ChangeBody<'_>, address: &Address) -> Option<Json> {
-        let after = raw(body.after);
-        let unknowns = raw(body.after_unknown);
+        let all = parts([body.after, body.after_unknown, body.after_sensitive]);
+        let Some([after, unknowns, sensitive]) = all else { return Some(unreadable(address)) };
         if after.is_null() && unknowns.is_null() {
             return None;
         }
-        let sensitive = raw(body.after_sensitive);
         let resource = self.config.resource(address);
         let expressions = resource.and_then(|r| r.get("expressions"));
         let mut path = address.to_string();
@@ -268,7 +278,10 @@ impl Reader<'_> {
         let mut attributes = merge(after, &unknowns, &sensitive, &mut path, &mut |path, list| {
             self.waiting(address, expressions, resource.is_some(), &path[root..], path, list)
         });
-        self.default_tags(address, &mut attributes);
+        if body.actions != ["no-op"] {
+            self.default_tags(address, &mut attributes);
+        }
+        hide_tags(&mut attributes);
         Some(attributes)
     }
 
@@ -318,28 +331,35 @@ impl Reader<'_> {
         }
     }
 
-    /// Tags of the provider, where one of them is not known yet: the others are, and those of the resource.
+    /// Tags of the provider. Where one of them is not known yet, Terraform either withholds all tags, or
+    /// leaves those of the provider out without a word.
     fn default_tags(&self, address: &Address, attributes: &mut Json) {
         let Some(map) = attributes.as_object_mut() else { return };
-        if !map.get("tags_all").is_some_and(crate::declared::is_marked) {
-            return;
-        }
+        let Some(all) = map.get("tags_all") else { return };
         let own = match map.get("tags") {
-            Some(Json::Object(own)) if !map.get("tags").is_some_and(crate::declared::is_marked) => own.clone(),
+            Some(Json::Object(own)) if !map.get("tags").is_some_and(is_marked) => own.clone(),
             Some(Json::Null) | None => Map::new(),
             Some(_) => return,
         };
-        let Some(provider) = self.config.resource(address).and_then(|r| r.get("provider_config_key")).and_then(Json::as_str) else {
-            return;
+        let without = match all {
+            Json::Null => own.is_empty(),
+            Json::Object(all) => *all == own,
+            _ => false,
         };
-        let default = match self.config.provider(provider) {
-            None => return,
-            Some(provider) => match provider.get("expressions").and_then(|e| e.get("default_tags")) {
-                None => Map::new(),
-                Some(_) => match self.config.provider_value(provider, &["default_tags", "tags"]) {
-                    Some((Json::Object(tags), _)) => tags.clone(),
-                    _ => return,
-                },
+        if !is_marked(all) && !without {
+            return;
+        }
+        let provider = self.provider_key(address).and_then(|key| self.config.provider(key));
+        let declared = provider.and_then(|provider| provider.get("expressions")?.get("default_tags"));
+        let default = match (provider, declared) {
+            (None, _) => return,
+            (Some(_), None) => Map::new(),
+            (Some(provider), Some(_)) => match self.config.provider_value(provider, &["default_tags", "tags"]) {
+                Some((Json::Object(tags), _)) => tags.clone(),
+                _ => {
+                    map.insert("tags_all".to_owned(), unknown(Reason::AfterApply, format!("{address}.tags_all: tags of the provider")));
+                    return;
+                }
             },
         };
         let mut all = default;
@@ -361,7 +381,7 @@ impl Reader<'_> {
         after.run.incomplete.push(gap(format!("{} planned resources are not among the changes: the file is not whole", left.len())));
         for shown in left.into_iter().filter(|shown| is_aws(&shown.provider_name, &shown.kind)) {
             let Some(address) = Address::parse(&shown.address) else { continue };
-            let attributes = raw(shown.values);
+            let attributes = parts([shown.values]).map_or_else(|| unreadable(&address), |[values]| values);
             let (region, region_from) = self.region(&address, &attributes, None);
             after.run.resources += 1;
             after.push(Object {
@@ -392,26 +412,19 @@ impl Reader<'_> {
         let around = Around {
             provider: told.and_then(|(value, variable)| Some((value.as_str().filter(|r| region::is_region(r))?, variable))),
             data: key.and_then(|key| self.data.region(&self.config, key)),
+            others: key.and_then(|key| self.witnesses.region(key)),
             assumed: self.assumed,
         };
         region::region(&address.kind, attributes, before, &around)
     }
 
-    /// Notes the account that a change tells of itself.
+    /// Notes what a change tells of its provider.
     fn witness(&mut self, change: &ResourceChange<'_>, address: &Address) {
         let Some(body) = &change.change else { return };
-        let told = [body.after, body.before].into_iter().flatten().find_map(|raw| {
+        let key = self.provider_key(address).unwrap_or_default().to_owned();
+        for raw in [body.after, body.before].into_iter().flatten() {
             let identity: Identity = serde_json::from_str(raw.get()).unwrap_or_default();
-            let texts = [&identity.arn, &identity.id, &identity.owner_id].map(|text| text.as_ref().and_then(Json::as_str));
-            let attributes = json!({"arn": texts[0], "id": texts[1], "owner_id": texts[2]});
-            region::account(&attributes, None)
-        });
-        if let Some(account) = told {
-            let key = self.provider_key(address).unwrap_or_default().to_owned();
-            let known = self.accounts.entry(key).or_default();
-            if !known.contains(&account) {
-                known.push(account);
-            }
+            self.witnesses.note(&key, &change.kind, &identity.attributes());
         }
     }
 
@@ -426,20 +439,9 @@ impl Reader<'_> {
             let (arn, _) = self.config.provider_value(provider, &["assume_role", "role_arn"])?;
             region::arn(arn.as_str()?).map(|(_, account)| account.to_owned()).filter(|a| region::is_account(a))
         });
-        let others = || match self.accounts.get(key).map(Vec::as_slice) {
-            Some([only]) => Some(only.clone()),
-            _ => None,
-        };
+        let others = || self.witnesses.account(key).map(str::to_owned);
         role.or_else(|| self.data.account(&self.config, key)).or_else(others).or_else(|| self.assumed.account.clone())
     }
-}
-
-/// What tells the account of a resource.
-#[derive(Deserialize, Default)]
-struct Identity {
-    arn: Option<Json>,
-    id: Option<Json>,
-    owner_id: Option<Json>,
 }
 
 /// Joins values, what is unknown and what is secret into one tree. `waiting` makes the mark of an

@@ -2,6 +2,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
+use std::collections::HashMap;
+
 use serde_json::Value as Json;
 
 use super::Assumed;
@@ -49,6 +51,8 @@ pub(super) struct Around<'a> {
     pub(super) provider: Option<(&'a str, bool)>,
     /// Region that the data source of the same provider read.
     pub(super) data: Option<&'a str>,
+    /// Region of everything else of the same provider, if it is one.
+    pub(super) others: Option<&'a str>,
     /// What the caller says.
     pub(super) assumed: &'a Assumed,
 }
@@ -86,9 +90,69 @@ pub(super) fn region(kind: &str, attributes: &Json, before: Option<&Json>, aroun
     if let Some(region) = around.data {
         return told(region, RegionFrom::DataSource);
     }
+    if let Some(region) = around.others {
+        return told(region, RegionFrom::SameProvider);
+    }
     match &around.assumed.region {
         Some(region) => told(region, RegionFrom::Assumed),
         None => (None, RegionFrom::Unknown),
+    }
+}
+
+/// Regions and accounts that the resources of each provider tell of themselves: a provider has one of each.
+#[derive(Default)]
+pub(super) struct Witnesses(HashMap<String, (Vec<String>, Vec<String>)>);
+
+impl Witnesses {
+    /// Notes what a resource tells.
+    pub(super) fn note(&mut self, provider: &str, kind: &str, attributes: &Json) {
+        let nobody = Assumed::default();
+        let alone = Around { provider: None, data: None, others: None, assumed: &nobody };
+        let known = self.0.entry(provider.to_owned()).or_default();
+        let add = |list: &mut Vec<String>, found: Option<String>| {
+            if let Some(found) = found.filter(|found| !list.contains(found)) {
+                list.push(found);
+            }
+        };
+        let (region, from) = region(kind, attributes, None, &alone);
+        // A region that is an argument is the resource's own, and need not be the provider's.
+        if matches!(from, RegionFrom::Arn | RegionFrom::AvailabilityZone) {
+            add(&mut known.0, region);
+        }
+        add(&mut known.1, account(attributes, None));
+    }
+
+    fn only(list: &[String]) -> Option<&str> {
+        match list {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The region of all that tell theirs, if it is one.
+    pub(super) fn region(&self, provider: &str) -> Option<&str> {
+        Self::only(&self.0.get(provider)?.0)
+    }
+
+    /// The account of all that tell theirs, if it is one.
+    pub(super) fn account(&self, provider: &str) -> Option<&str> {
+        Self::only(&self.0.get(provider)?.1)
+    }
+}
+
+/// What tells region and account of a resource, and little else.
+#[derive(serde::Deserialize, Default)]
+pub(super) struct Identity {
+    arn: Option<Json>,
+    id: Option<Json>,
+    owner_id: Option<Json>,
+    availability_zone: Option<Json>,
+}
+
+impl Identity {
+    /// The same as attributes.
+    pub(super) fn attributes(self) -> Json {
+        serde_json::json!({"arn": self.arn, "id": self.id, "owner_id": self.owner_id, "availability_zone": self.availability_zone})
     }
 }
 
@@ -138,7 +202,7 @@ mod tests {
     fn the_first_way_that_tells_counts() {
         let assumed = Assumed { region: Some("eu-west-3".to_owned()), account: None };
         let none = Assumed::default();
-        let around = |provider, data, assumed| Around { provider, data, assumed };
+        let around = |provider, data, assumed| Around { provider, data, others: None, assumed };
         let all = around(Some(("eu-central-1", false)), Some("eu-west-2"), &assumed);
         let of = |kind: &str, attributes: serde_json::Value, around: &Around<'_>| {
             let (region, from) = region(kind, &attributes, None, around);

@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json, json};
 use super::Assumed;
 use super::plan::is_aws;
 use super::read::{Document, Error, sha256};
-use super::region::{self, Around};
-use crate::declared::{Object, Reading, unknown};
+use super::region::{self, Around, Identity, Witnesses};
+use crate::declared::{Object, Reading, hide_tags, unknown};
 use crate::estate::{Reason, SourceDigest};
 
 #[derive(Deserialize)]
@@ -106,10 +106,15 @@ pub(super) fn read(
     }
     let wrong = |error: &serde_json::Error| Error::new(name, format!("not a state: {error}"), PULL);
     let version: Option<u64> = document.version.and_then(|raw| serde_json::from_str(raw.get()).ok());
-    let mut state = State { assumed, file, reading };
+    let mut state = State { assumed, file, reading, witnesses: Witnesses::default() };
     if let Some(values) = document.values {
         let values: Values<'_> = serde_json::from_str(values.get()).map_err(|error| wrong(&error))?;
-        values.all().into_iter().for_each(|shown| state.shown(shown));
+        let all = values.all();
+        for shown in &all {
+            let identity: Identity = shown.values.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            state.witnesses.note(&shown.provider_name, &shown.kind, &identity.attributes());
+        }
+        all.into_iter().for_each(|shown| state.shown(shown));
     } else {
         match version {
             Some(4) => {}
@@ -129,8 +134,12 @@ pub(super) fn read(
             None => Vec::new(),
         };
         for resource in &resources {
-            state.resource(resource);
+            for raw in resource.instances.iter().filter_map(|instance| instance.attributes) {
+                let identity: Identity = serde_json::from_str(raw.get()).unwrap_or_default();
+                state.witnesses.note(&resource.provider, &resource.kind, &identity.attributes());
+            }
         }
+        resources.iter().for_each(|resource| state.resource(resource));
     }
     let digest = SourceDigest { name: name.to_owned(), sha256: sha256(bytes), written_by: document.written_by() };
     reading.run.files.push(digest);
@@ -141,6 +150,7 @@ struct State<'a, 'r> {
     assumed: &'a Assumed,
     file: u32,
     reading: &'a mut Reading<'r>,
+    witnesses: Witnesses,
 }
 
 impl State<'_, '_> {
@@ -170,7 +180,7 @@ impl State<'_, '_> {
             for path in instance.sensitive_attributes.iter().filter_map(Json::as_array).flatten() {
                 hide(&mut attributes, path);
             }
-            self.push(format!("{module}{}.{}{key}", resource.kind, resource.name), &resource.kind, attributes);
+            self.push(format!("{module}{}.{}{key}", resource.kind, resource.name), &resource.kind, &resource.provider, attributes);
         }
     }
 
@@ -185,13 +195,17 @@ impl State<'_, '_> {
         let raw = |raw: Option<&RawValue>| raw.map_or(Json::Null, |raw| serde_json::from_str(raw.get()).unwrap_or_default());
         let mut attributes = raw(shown.values);
         redact(&mut attributes, &raw(shown.sensitive_values), &shown.address);
-        self.push(shown.address.clone(), &shown.kind, attributes);
+        self.push(shown.address.clone(), &shown.kind, &shown.provider_name, attributes);
     }
 
-    fn push(&mut self, address: String, kind: &str, attributes: Json) {
-        let around = Around { provider: None, data: None, assumed: self.assumed };
+    fn push(&mut self, address: String, kind: &str, provider: &str, mut attributes: Json) {
+        // A state that is shown has lost which of several providers a resource is of.
+        let others = if provider.contains('"') || provider.starts_with("provider.") { self.witnesses.region(provider) } else { None };
+        let around = Around { provider: None, data: None, others, assumed: self.assumed };
         let (region, region_from) = region::region(kind, &attributes, None, &around);
-        let account = region::account(&attributes, None).or_else(|| self.assumed.account.clone());
+        let of_others = || self.witnesses.account(provider).map(str::to_owned);
+        let account = region::account(&attributes, None).or_else(of_others).or_else(|| self.assumed.account.clone());
+        hide_tags(&mut attributes);
         self.reading.run.resources += 1;
         self.reading.push(Object {
             address,

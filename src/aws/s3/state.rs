@@ -1,9 +1,9 @@
 //! A Terraform state in a bucket: the only object that is ever read, and only when the user names it.
 
+use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{self, Region};
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::{Client, error::SdkError};
 use jiff::Timestamp;
 
 use crate::aws::session::caller;
@@ -60,14 +60,16 @@ pub async fn state_object(
     // S3 is asked where the bucket lies; where it does not tell, the caller's own region is tried.
     let location = client(None).get_bucket_location().bucket(bucket).send().await.ok();
     let region = location.map(|answer| super::live::region_of(answer.location_constraint.as_ref().map_or("", |c| c.as_str())));
-    let answer = client(region).get_object().bucket(bucket).key(key).send().await.map_err(|error| match &error {
-        SdkError::ServiceError(context) if matches!(context.err(), GetObjectError::NoSuchKey(_)) => {
-            StateError::Missing { place: place.clone(), what: "object" }
+    let answer = client(region).get_object().bucket(bucket).key(key).send().await.map_err(|error| {
+        let of_service = error.as_service_error();
+        let missing = |what| StateError::Missing { place: place.clone(), what };
+        if of_service.is_some_and(GetObjectError::is_no_such_key) {
+            return missing("object");
         }
-        SdkError::ServiceError(context) if context.err().meta().code() == Some("NoSuchBucket") => {
-            StateError::Missing { place: place.clone(), what: "bucket" }
+        if of_service.and_then(|e| e.meta().code()) == Some("NoSuchBucket") {
+            return missing("bucket");
         }
-        _ => StateError::Refused { place: place.clone(), problem: DisplayErrorContext(&error).to_string() },
+        StateError::Refused { place: place.clone(), problem: DisplayErrorContext(&error).to_string() }
     })?;
     if answer.content_length.and_then(|n| usize::try_from(n).ok()).is_some_and(|n| n > LARGEST) {
         return Err(StateError::TooLarge { place });

@@ -15,7 +15,7 @@ fn is_new(ctx: &Ctx<'_>) -> bool {
 
 /// Whether a mark says that nobody configured it, or that nobody could with this provider.
 fn is_not_set(mark: &Json) -> bool {
-    marked(mark).is_some_and(|gap| matches!(gap.reason, Reason::AwsDecides | Reason::NotInPlan))
+    marked(mark).is_some_and(|gap| matches!(gap.reason, Reason::AwsDecides | Reason::NotInPlan | Reason::NotCollected))
 }
 
 /// Instances the group is to have: a new one starts with the fewest it may have. Scaling changes it, so

@@ -36,6 +36,10 @@ fn groups(ctx: &Ctx<'_>) -> Json {
     match ctx.or("vpc_security_group_ids", Unset::Output) {
         Json::Array(mut groups) => {
             groups.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+            let made = matches!(ctx.object.action, Some(crate::estate::Action::Create | crate::estate::Action::Replace));
+            if !made {
+                groups.push(ctx.missing("groups of other interfaces"));
+            }
             Json::Array(groups)
         }
         mark => mark,
@@ -168,7 +172,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             same("data_encryption_key_id", Unset::Output),
             same("description", Unset::Null),
             same("encrypted", Unset::Output),
-            same("kms_key_id", Unset::Null),
+            same("kms_key_id", Unset::Echo),
             at("owner_id", "owner_id", Unset::Worked(own_account)),
             at("snapshot_id", "id", Unset::Output),
             same("storage_tier", Unset::Text("standard")),
@@ -260,7 +264,6 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             call("operator_principal", |_| Json::Null),
             at("owner_id", "owner_id", Unset::Worked(own_account)),
             take("private_ip_addresses", Take::Path("private_ips"), Unset::Output),
-            call("requester_id", |ctx| ctx.object.account.clone().map_or_else(|| ctx.later("requester_id"), Json::String)),
             call("requester_managed", |_| json!(false)),
             same("source_dest_check", Unset::True),
             same("subnet_id", Unset::Output),

@@ -22,7 +22,7 @@ fn beside(ctx: &Ctx<'_>, path: &str) -> Json {
 
 /// Whether a mark says that nobody configured it, or that nobody could with this provider.
 fn is_not_set(mark: &Json) -> bool {
-    marked(mark).is_some_and(|gap| matches!(gap.reason, Reason::AwsDecides | Reason::NotInPlan))
+    marked(mark).is_some_and(|gap| matches!(gap.reason, Reason::AwsDecides | Reason::NotInPlan | Reason::NotCollected))
 }
 
 /// Whether a policy is one of AWS: `arn:aws:iam::aws:policy/ReadOnlyAccess`.

@@ -2,6 +2,7 @@
 
 mod autoscaling;
 mod backup;
+mod cloudformation;
 mod dynamodb;
 mod ec2;
 mod efs;
@@ -23,6 +24,7 @@ pub(super) use network::merge_rules;
 pub(crate) static MAPPINGS: &[&[Mapping]] = &[
     autoscaling::MAPPINGS,
     backup::MAPPINGS,
+    cloudformation::MAPPINGS,
     dynamodb::MAPPINGS,
     ec2::MAPPINGS,
     efs::MAPPINGS,
@@ -37,6 +39,7 @@ pub(crate) static MAPPINGS: &[&[Mapping]] = &[
 pub(crate) static PARTS: &[&[Part]] = &[
     autoscaling::PARTS,
     backup::PARTS,
+    cloudformation::PARTS,
     dynamodb::PARTS,
     ec2::PARTS,
     efs::PARTS,

@@ -203,7 +203,7 @@ fn target(ctx: &Ctx<'_>, path: &str) -> Json {
     match ctx.or(path, Unset::Null) {
         Json::String(text) if text.is_empty() => Json::Null,
         // An argument that this version of the provider does not have is not used.
-        mark if marked(&mark).is_some_and(|gap| gap.reason == Reason::NotInPlan) => Json::Null,
+        mark if marked(&mark).is_some_and(|gap| gap.reason == Reason::NotCollected) => Json::Null,
         other => other,
     }
 }
@@ -268,21 +268,10 @@ fn made_empty(ctx: &Ctx<'_>, path: &str) -> Json {
 fn flow_logged(ctx: &Ctx<'_>) -> Json {
     let paths = ["vpc_id", "subnet_id", "eni_id", "transit_gateway_id", "transit_gateway_attachment_id"];
     let found = paths.iter().map(|path| ctx.or(path, Unset::Null)).find(|json| {
-        let left_out = marked(json).is_some_and(|gap| gap.reason == Reason::NotInPlan);
+        let left_out = marked(json).is_some_and(|gap| gap.reason == Reason::NotCollected);
         !json.is_null() && !left_out
     });
     found.unwrap_or_else(|| ctx.later("vpc_id"))
-}
-
-fn log_group(ctx: &Ctx<'_>) -> Json {
-    match ctx.or("log_destination", Unset::Null) {
-        Json::String(arn) => arn.split_once(":log-group:").map_or(Json::Null, |(_, name)| json!(name.trim_end_matches(":*"))),
-        Json::Null => ctx.or("log_group_name", Unset::Null),
-        mark => match ctx.or("log_destination_type", Unset::Text("cloud-watch-logs")) {
-            Json::String(kind) if kind == "cloud-watch-logs" => mark,
-            _ => Json::Null,
-        },
-    }
 }
 
 /// A connection that is declared is meant to carry traffic: it is judged as if it did.
@@ -451,7 +440,6 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             at("flow_log_id", "id", Unset::Output),
             same("log_destination", Unset::Null),
             same("log_destination_type", Unset::Text("cloud-watch-logs")),
-            call("log_group_name", log_group),
             same("max_aggregation_interval", Unset::Int(600)),
             call("resource_id", flow_logged),
             same("traffic_type", Unset::Null),

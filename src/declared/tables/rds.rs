@@ -5,6 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
+use super::super::{AWS_KEY, reference};
 use crate::estate::{Action, Reason};
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -95,6 +96,7 @@ fn cluster_encrypted(ctx: &Ctx<'_>) -> Json {
 fn key_at(ctx: &Ctx<'_>, path: &str, encrypted: Json) -> Json {
     let unset = match encrypted {
         Json::Bool(false) => Unset::Null,
+        Json::Bool(true) => Unset::Worked(|_| reference("alias/aws/rds", AWS_KEY)),
         _ => Unset::Decided,
     };
     ctx.or(path, unset)
@@ -205,7 +207,6 @@ macro_rules! cluster {
                 same("availability_zones", Unset::Output),
                 same("backup_retention_period", Unset::Int(1)),
                 take("db_cluster_identifier", Take::Lower("cluster_identifier"), Unset::Output),
-                at("db_cluster_members", "cluster_members", Unset::Output),
                 at("db_cluster_resource_id", "cluster_resource_id", Unset::Output),
                 same("deletion_protection", Unset::False),
                 call("status", status),
@@ -312,7 +313,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
         call("db_parameter_group_names", member_groups),
         same("db_subnet_group_name", Unset::Output),
         same("engine", Unset::Output),
-        same("kms_key_id", Unset::Output),
+        same("kms_key_id", Unset::Echo),
         same("publicly_accessible", Unset::False),
     ),
     member!(
@@ -320,7 +321,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
         same("copy_tags_to_snapshot", Unset::False),
         same("db_subnet_group_name", Unset::Output),
         same("engine", Unset::Text("docdb")),
-        same("kms_key_id", Unset::Output),
+        same("kms_key_id", Unset::Echo),
         same("publicly_accessible", Unset::Output),
     ),
     member!(
@@ -328,7 +329,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
         call("db_parameter_group_names", neptune_groups),
         at("db_subnet_group_name", "neptune_subnet_group_name", Unset::Output),
         same("engine", Unset::Text("neptune")),
-        at("kms_key_id", "kms_key_arn", Unset::Output),
+        at("kms_key_id", "kms_key_arn", Unset::Echo),
         same("publicly_accessible", Unset::False),
     ),
     cluster!(
@@ -381,11 +382,11 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             same("db_snapshot_identifier", Unset::Output),
             same("encrypted", Unset::Output),
             same("engine", Unset::Output),
-            same("kms_key_id", Unset::Null),
+            same("kms_key_id", Unset::Echo),
             at("restore_accounts", "shared_accounts", Unset::Empty),
             same("snapshot_type", Unset::Text("manual")),
-            same("source_db_snapshot_identifier", Unset::Null),
-            same("source_region", Unset::Null),
+            same("source_db_snapshot_identifier", Unset::Echo),
+            same("source_region", Unset::Echo),
             same("vpc_id", Unset::Output),
         ],
     },
@@ -399,10 +400,10 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             same("db_cluster_identifier", Unset::Output),
             same("db_cluster_snapshot_identifier", Unset::Output),
             same("engine", Unset::Output),
-            same("kms_key_id", Unset::Null),
+            same("kms_key_id", Unset::Echo),
             at("restore_accounts", "shared_accounts", Unset::Empty),
             same("snapshot_type", Unset::Text("manual")),
-            at("source_db_cluster_snapshot_arn", "source_db_cluster_snapshot_arn", Unset::Null),
+            same("source_db_cluster_snapshot_arn", Unset::Echo),
             same("storage_encrypted", Unset::Output),
             same("vpc_id", Unset::Output),
         ],

@@ -62,6 +62,10 @@ fn encryption_part(ctx: &Ctx<'_>) -> Json {
 }
 
 fn versioning(ctx: &Ctx<'_>) -> Json {
+    // A bucket that is made with Object Lock keeps versions.
+    if is_new(ctx) && ctx.or("object_lock_enabled", Unset::False) == json!(true) {
+        return json!("Enabled");
+    }
     match ctx.get("versioning.enabled") {
         Got::Value(Json::Bool(true)) => json!("Enabled"),
         // False is written for buckets that keep no versions any more, and for those that never did.
@@ -183,12 +187,13 @@ fn filter(rule: &Ctx<'_>) -> (Json, Json) {
         },
         found => found,
     };
-    let prefix =
-        if prefix.as_str() == Some("") || super::super::marked(&prefix).is_some_and(|gap| gap.reason == crate::estate::Reason::NotInPlan) {
-            Json::Null
-        } else {
-            prefix
-        };
+    let prefix = if prefix.as_str() == Some("")
+        || super::super::marked(&prefix).is_some_and(|gap| gap.reason == crate::estate::Reason::NotCollected)
+    {
+        Json::Null
+    } else {
+        prefix
+    };
     let tags = match rule.get("filter.and.tags") {
         Got::Value(tags @ Json::Object(_)) => tags.clone(),
         Got::Unknown(mark) => mark.clone(),

@@ -1,0 +1,492 @@
+//! Plans, states and templates through the whole program: verdicts, exit codes, what bad files get, and drift.
+
+#![cfg(feature = "all-services")]
+
+#[path = "support/seed/mod.rs"]
+#[allow(dead_code, reason = "shared with the other whole-program tests")]
+mod seed;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use seed::Cloud;
+use serde_json::{Value, json};
+use support::{ACCOUNT, Keur, Ministack, Moto, Ran};
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform").join(name)
+}
+
+/// A recorded file, unpacked.
+fn content(name: &str) -> Vec<u8> {
+    let path = file(name);
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    if name.ends_with(".zst") { zstd::decode_all(bytes.as_slice()).expect("zstd") } else { bytes }
+}
+
+/// Everything is in production, because the account is: so no verdict hangs on tags.
+const CONFIG: &str = "
+environments: {production: {accounts: [\"123456789012\"]}}
+parameters: {region_guardrail_required: false}
+";
+
+fn place() -> Keur {
+    let keur = Keur::new();
+    keur.write("keur.yaml", CONFIG);
+    keur
+}
+
+fn check(keur: &Keur, plan: &[u8], more: &[&str]) -> Ran {
+    keur.write("plan.json", plan);
+    let mut arguments = vec!["check", "--plan", "plan.json", "--account", ACCOUNT, "--format", "json"];
+    arguments.extend(more);
+    keur.run(arguments)
+}
+
+fn case(keur: &Keur, name: &str, more: &[&str]) -> Ran {
+    check(keur, &content(&format!("cases/{name}/plan.json")), more)
+}
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{error}\n{}", ran.stderr))
+}
+
+/// Address → verdict of a policy, those that are set apart marked by `apart:`.
+fn verdicts(ran: &Ran, policy: &str) -> BTreeMap<String, String> {
+    let report = json(ran);
+    let findings = report["findings"].as_array().expect("findings");
+    let of = |f: &Value| {
+        let address = f["resource"]["declared"]["address"].as_str().or(f["resource"]["id"].as_str()).unwrap_or_default();
+        let apart = f["apart"].as_str().map_or_else(String::new, |why| format!(" ({why})"));
+        (address.to_owned(), format!("{}{apart}", f["verdict"].as_str().unwrap_or_default()))
+    };
+    findings.iter().filter(|f| f["policy"] == policy).map(of).collect()
+}
+
+fn expect(ran: &Ran, policy: &str, wanted: &[(&str, &str)]) {
+    let wanted: BTreeMap<String, String> = wanted.iter().map(|(a, v)| ((*a).to_owned(), (*v).to_owned())).collect();
+    assert_eq!(verdicts(ran, policy), wanted, "{policy}");
+}
+
+/// Addresses of the resources in the report, changes not among them.
+fn addresses(ran: &Ran) -> BTreeSet<String> {
+    let report = json(ran);
+    let findings = report["findings"].as_array().expect("findings").clone();
+    findings.iter().filter_map(|f| f["resource"]["declared"]["address"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn keys_may_hold_dots_brackets_and_quotes() {
+    let keur = place();
+    let plan: Value = serde_json::from_slice(&content("cases/keyed-module/plan.json")).expect("a plan");
+    let ran = case(&keur, "keyed-module", &["--region", "eu-central-1"]);
+    let declared: BTreeSet<String> = plan["resource_changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .filter(|c| c["mode"] == "managed")
+        .map(|c| c["address"].as_str().expect("an address").to_owned())
+        .collect();
+    assert!(declared.iter().any(|a| a.contains("[\"a.b\"]")) && declared.iter().any(|a| a.contains("\\\"old\\\"")), "{declared:?}");
+    assert!(addresses(&ran).is_superset(&declared), "{:?}", declared.difference(&addresses(&ran)));
+}
+
+#[test]
+fn set_by_reference_is_not_the_same_as_not_set() {
+    let keur = place();
+    keur.write(
+        "keur.yaml",
+        format!(
+            "{}  customer_managed_keys: [production]\n",
+            CONFIG.replace("{region_guardrail_required: false}", "\n  region_guardrail_required: false")
+        ),
+    );
+    let ran = case(&keur, "unknown-reference", &[]).exits(1);
+    // Its key is the customer's own, although its ARN is not known; the other's is AWS's, because nobody named one.
+    expect(&ran, "rds-instance-encrypted", &[("aws_db_instance.own_key", "pass"), ("aws_db_instance.no_key", "deviation")]);
+    // What nobody configured: RDS keeps no backups, and whether a volume is encrypted the account decides.
+    expect(&ran, "rds-instance-backup-retention", &[("aws_db_instance.own_key", "deviation"), ("aws_db_instance.no_key", "pass")]);
+    keur.write("keur.yaml", CONFIG);
+    let ran = case(&keur, "unknown-reference", &[]).exits(1);
+    expect(&ran, "ebs-volume-encrypted", &[("aws_ebs_volume.unset", "unknown"), ("aws_ebs_volume.encrypted", "pass")]);
+    expect(&ran, "rds-instance-encrypted", &[("aws_db_instance.own_key", "pass"), ("aws_db_instance.no_key", "pass")]);
+}
+
+#[test]
+fn deletions_replacements_and_letting_go_are_facts() {
+    let keur = place();
+    let ran = case(&keur, "delete-only", &[]).exits(1);
+    expect(&ran, "plan-keeps-data", &[("aws_s3_bucket.documents", "deviation"), ("aws_ebs_volume.data", "deviation")]);
+    assert_eq!(json(&ran)["run"]["declared"]["actions"], json!({"delete": 2}));
+    assert_eq!(json(&ran)["summary"]["resources"], 2, "what is gone is judged by nothing else");
+
+    let ran = case(&keur, "replaced", &[]).exits(1);
+    expect(&ran, "plan-keeps-data", &[("aws_ebs_volume.create_first", "deviation"), ("aws_ebs_volume.delete_first", "deviation")]);
+    let ran = case(&keur, "tainted", &[]).exits(1);
+    let kept = verdicts(&ran, "plan-keeps-data");
+    assert_eq!(kept["aws_ebs_volume.tainted"], "deviation");
+    assert_eq!(kept.values().filter(|v| *v == "deviation").count(), 1);
+
+    let ran = case(&keur, "forgotten", &[]).exits(1);
+    expect(&ran, "plan-keeps-managing", &[("aws_s3_bucket.forgotten", "deviation"), ("aws_s3_bucket.kept", "pass")]);
+    assert!(!addresses(&ran).contains("aws_s3_bucket.forgotten"), "it stays as it is, and is not judged");
+}
+
+#[test]
+fn what_was_already_so_is_told_apart() {
+    let keur = place();
+    let ran = case(&keur, "moved", &[]).exits(1);
+    let volumes = verdicts(&ran, "ebs-volume-encrypted");
+    assert_eq!(volumes.values().filter(|v| *v == "deviation").count(), 1, "{volumes:?}: the one that is changed as well");
+    assert_eq!(volumes.values().filter(|v| *v == "deviation (already-so)").count(), 1, "{volumes:?}: the one that only moves");
+
+    let noop = content("estate/noop.json.zst");
+    let ran = check(&keur, &noop, &[]).exits(0);
+    let report = json(&ran);
+    assert_eq!(report["summary"]["deviation"], 0);
+    assert!(report["summary"]["already_so"].as_u64().expect("a number") > 100);
+    check(&keur, &noop, &["--all"]).exits(1);
+    let table = keur.run(["check", "--plan", "plan.json", "--account", ACCOUNT]).exits(0).text();
+    assert!(table.contains("Already so, on what the plan leaves as it is"), "{table}");
+}
+
+#[test]
+fn what_a_plan_changes_is_judged() {
+    let keur = place();
+    let ran = check(&keur, &content("estate/update.json.zst"), &[]).exits(1);
+    let lost = verdicts(&ran, "plan-keeps-data");
+    let lost: BTreeSet<&str> = lost.iter().filter(|(_, verdict)| *verdict == "deviation").map(|(a, _)| a.as_str()).collect();
+    assert!(lost.contains("aws_kms_key.old[0]") && lost.len() >= 3, "{lost:?}");
+    let turned = verdicts(&ran, "rds-instance-backup-retention");
+    assert!(turned.values().any(|v| v == "deviation"), "{turned:?}: the backups that the plan switches off");
+}
+
+#[test]
+fn providers_and_modules_tell_the_region() {
+    let keur = place();
+    let ran = case(&keur, "aliased", &[]).exits(1);
+    let report = json(&ran);
+    let regions: BTreeMap<String, String> = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter(|f| f["policy"] == "every-resource-in-allowed-region")
+        .map(|f| {
+            let text = |p: &str| f.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned();
+            (text("/resource/declared/address"), text("/resource/region"))
+        })
+        .collect();
+    assert_eq!(regions["aws_vpc.root"], "eu-central-1");
+    assert_eq!(regions["module.central.aws_vpc.this"], "eu-central-1");
+    assert_eq!(regions["aws_vpc.root_west"], "eu-west-1");
+    assert_eq!(regions["module.west.aws_vpc.this"], "eu-west-1");
+    assert_eq!(report["run"]["declared"]["region_from"]["provider-variable"], 1);
+
+    // A region that only the environment of Terraform knows: what else its provider makes may tell it.
+    let policy = ["--policy", "bucket-in-allowed-region"];
+    let ran = case(&keur, "region-from-environment", &policy).exits(1);
+    expect(&ran, "bucket-in-allowed-region", &[("aws_s3_bucket.documents", "deviation")]);
+    assert_eq!(json(&ran)["run"]["declared"]["region_from"]["same-provider"], 2);
+    // Where nothing does, it is unknown until somebody names it.
+    let mut plan: Value = serde_json::from_slice(&content("cases/region-from-environment/plan.json")).expect("a plan");
+    for list in ["/resource_changes", "/planned_values/root_module/resources"] {
+        plan.pointer_mut(list).and_then(Value::as_array_mut).expect("a list").retain(|r| r["type"] != "aws_ebs_volume");
+    }
+    let ran = check(&keur, plan.to_string().as_bytes(), &policy).exits(3);
+    expect(&ran, "bucket-in-allowed-region", &[("aws_s3_bucket.documents", "unknown")]);
+    let ran = check(&keur, plan.to_string().as_bytes(), &[policy[0], policy[1], "--region", "eu-west-3"]).exits(1);
+    expect(&ran, "bucket-in-allowed-region", &[("aws_s3_bucket.documents", "deviation")]);
+    assert_eq!(json(&ran)["run"]["declared"]["region_from"]["assumed"], 2);
+}
+
+#[test]
+fn tags_of_the_provider_and_of_the_resource_tell_the_environment() {
+    let keur = Keur::new();
+    let ran = case(&keur, "default-tags", &["--policy", "resource-in-one-environment"]);
+    let report = json(&ran);
+    let environments: BTreeMap<&str, &str> = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|f| {
+            (f["resource"]["declared"]["address"].as_str().unwrap_or_default(), f["resource"]["environment"].as_str().unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(environments["aws_vpc.plain"], "production");
+    assert_eq!(environments["aws_vpc.overridden"], "test");
+    // One tag that is not known yet makes Terraform withhold all of them, and the plan does not carry the provider's own.
+    assert_eq!(environments["aws_vpc.unknown_tag"], "unknown");
+    // And one of the provider's that is not known yet makes it leave all of those out, without a word.
+    assert_eq!(environments["aws_vpc.unknown_default"], "unknown");
+    assert_eq!(environments["aws_autoscaling_group.untagged"], "staging");
+}
+
+#[test]
+fn parts_are_joined_to_their_whole() {
+    let keur = place();
+    let ran = case(&keur, "two-rules", &["--policy", "security-group-admits-own-environment"]).exits(0);
+    expect(
+        &ran,
+        "security-group-admits-own-environment",
+        &[("aws_security_group.application", "pass"), ("aws_security_group.database", "pass")],
+    );
+    let report = json(&ran);
+    let database = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .find(|f| f["resource"]["declared"]["address"] == "aws_security_group.database");
+    assert_eq!(database.expect("the group")["resource"]["declared"]["parts"].as_array().map(Vec::len), Some(2));
+
+    let ran = case(&keur, "split-s3", &[]);
+    let found = addresses(&ran);
+    assert!(found.contains("aws_s3_bucket.referenced") && found.contains("aws_s3_bucket_versioning.elsewhere"), "{found:?}");
+    assert!(!found.contains("aws_s3_bucket_versioning.referenced"), "a part is no resource of its own");
+    let elsewhere = verdicts(&ran, "bucket-encrypted-by-default");
+    assert_eq!(elsewhere["aws_s3_bucket_versioning.elsewhere"], "unknown (left-to-live)");
+}
+
+#[test]
+fn imports_and_instances_are_judged() {
+    let keur = place();
+    let ran = case(&keur, "imported", &[]);
+    assert_eq!(json(&ran)["run"]["declared"]["resources"], 2);
+    let ran = case(&keur, "count-and-each", &[]).exits(1);
+    let keys = verdicts(&ran, "kms-key-rotated");
+    assert_eq!(keys["aws_kms_key.keyed[\"north\"]"], "pass");
+    assert_eq!(keys["aws_kms_key.keyed[\"south\"]"], "deviation");
+}
+
+#[test]
+fn secrets_stay_secret() {
+    let keur = place();
+    let secret = "example-hunter2";
+    assert!(String::from_utf8_lossy(&content("cases/sensitive/plan.json")).contains(secret), "the plan has it in clear");
+    let ran = case(&keur, "sensitive", &["--all"]);
+    assert!(!ran.text().contains(secret) && !ran.stderr.contains(secret));
+    let table = keur.run(["check", "--plan", "plan.json", "--all"]);
+    assert!(!table.text().contains(secret));
+    // The provider copies a secret tag to where it is not marked; a sentence that shows tags does not show it.
+    let policy = include_str!("fixtures/tags-shown.yaml");
+    keur.write("policies/tags-shown.yaml", policy);
+    let ran = keur.run(["check", "--plan", "plan.json", "--policies", "policies", "--format", "json"]);
+    assert!(ran.text().contains("has the tags") && !ran.text().contains(secret), "{}", ran.text());
+    // A state has its secrets in clear as well.
+    let state = json!({"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "x", "outputs": {}, "resources": [{
+        "mode": "managed", "type": "aws_vpc", "name": "main", "provider": "provider[\"registry.terraform.io/hashicorp/aws\"]",
+        "instances": [{"schema_version": 1, "attributes": {"id": "vpc-1", "arn": "arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1",
+            "cidr_block": "10.0.0.0/16", "owner_id": "123456789012", "tags": {"Token": secret}, "tags_all": {"Token": secret}},
+            "sensitive_attributes": [[{"type": "get_attr", "value": "tags_all"}], [{"type": "get_attr", "value": "tags"}]]}],
+    }]});
+    keur.write("terraform.tfstate", state.to_string());
+    let ran = keur.run(["check", "--state", "terraform.tfstate", "--format", "json"]);
+    assert!(!ran.text().contains(secret) && ran.text().contains("vpc-1"));
+}
+
+#[test]
+fn what_is_not_whole_is_never_fine() {
+    let keur = place();
+    for (name, why) in [("errored.json", "ended with an error"), ("incomplete.json", "more changes follow")] {
+        let ran = check(&keur, &content(&format!("bad/{name}")), &[]).exits(3);
+        assert!(ran.text().contains(why), "{name}: {}", ran.text());
+        let table = keur.run(["check", "--plan", "plan.json", "--account", ACCOUNT]).exits(3).text();
+        assert!(table.contains("Not whole:") && table.contains("the plan is not whole"), "{table}");
+        // Whatever policies are asked for.
+        keur.run(["check", "--plan", "plan.json", "--account", ACCOUNT, "--policy", "recovery-point-encrypted"]).exits(3);
+    }
+    // A plan whose changes somebody filtered out still says what it plans.
+    let mut plan: Value = serde_json::from_slice(&content("cases/two-rules/plan.json")).expect("a plan");
+    plan["resource_changes"] = json!([]);
+    let ran = check(&keur, plan.to_string().as_bytes(), &["--policy", "security-group-admits-own-environment"]).exits(3);
+    assert!(ran.text().contains("the file is not whole"));
+}
+
+#[test]
+fn bad_files_are_refused_with_a_reason() {
+    let keur = place();
+    let refused = |arguments: &[&str], texts: &[&str]| {
+        keur.run(arguments).exits(2).says(texts).gives_nothing();
+    };
+    for (name, text) in [
+        ("truncated.json", "the file is cut off at line 1"),
+        ("future.json", "format version `2.0` is not known"),
+        ("not-a-plan.json", "neither a plan nor a state"),
+        ("array.json", "neither a plan nor a state"),
+        ("empty.json", "the file is empty"),
+        ("version3.tfstate", "this is a state, not a plan"),
+        ("encrypted.tfstate", "the state is encrypted"),
+    ] {
+        let path = file(&format!("bad/{name}")).display().to_string();
+        refused(&["check", "--plan", &path], &[name, text, "hint:"]);
+    }
+    let path = |name: &str| file(name).display().to_string();
+    refused(&["check", "--state", &path("bad/version3.tfstate")], &["of version 3", "reads version 4"]);
+    refused(&["check", "--state", &path("bad/encrypted.tfstate")], &["encrypted"]);
+    refused(&["check", "--state", &path("cases/two-rules/plan.json")], &["this is a plan, not a state", "--plan"]);
+    refused(&["check", "--plan", &path("estate/state.json")], &["this is a state, not a plan", "--state"]);
+    refused(&["check", "--plan", "nowhere.json"], &["nowhere.json"]);
+    refused(&["check", "--plan", "x", "--state", "y"], &["cannot be used with"]);
+    refused(&["check", "--all"], &["--plan"]);
+    refused(&["check", "--plan", "x", "--account", "12"], &["twelve digits"]);
+}
+
+#[test]
+fn what_shells_and_wrappers_make_of_a_plan_is_read() {
+    let keur = place();
+    let plain = check(&keur, &content("bad/bom.json")[3..], &[]);
+    for name in ["bom.json", "utf16.json", "wrapped.json"] {
+        let ran = check(&keur, &content(&format!("bad/{name}")), &[]);
+        assert_eq!(json(&ran)["findings"], json(&plain)["findings"], "{name}");
+    }
+    // Nested deeper than anybody reads: what is in there is unknown, and nothing falls over.
+    let ran = check(&keur, &content("bad/deep.json"), &[]);
+    assert!(matches!(ran.code, Some(1 | 3)), "{:?} {}", ran.code, ran.stderr);
+}
+
+#[test]
+fn the_source_tells_file_and_line() {
+    let keur = place();
+    let source = file("estate").display().to_string();
+    let ran = check(&keur, &content("estate/plan.json"), &["--source", &source]).exits(1);
+    let report = json(&ran);
+    let places: BTreeMap<&str, &str> = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter_map(|f| Some((f["resource"]["declared"]["address"].as_str()?, f["resource"]["declared"]["place"].as_str()?)))
+        .collect();
+    let line = |name: &str, text: &str| {
+        let source = String::from_utf8(content(&format!("estate/{name}"))).expect("text");
+        let at = source.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}")) + 1;
+        format!("{name}:{at}")
+    };
+    assert_eq!(places["aws_vpc.main"], line("network.tf", "resource \"aws_vpc\" \"main\""));
+    let module = line("modules/calendar/main.tf", "resource \"aws_security_group\" \"this\"");
+    assert_eq!(places["module.calendar[\"south[2]\"].aws_security_group.this[\"front.end\"]"], module);
+}
+
+/// A state as Terraform writes it: type, name, attributes.
+fn state(resources: &[(&str, &str, Value)]) -> String {
+    let resource = |(kind, name, attributes): &(&str, &str, Value)| {
+        json!({"mode": "managed", "type": kind, "name": name, "provider": "provider[\"registry.terraform.io/hashicorp/aws\"]",
+            "instances": [{"schema_version": 0, "attributes": attributes, "sensitive_attributes": []}]})
+    };
+    let resources: Vec<Value> = resources.iter().map(resource).collect();
+    json!({"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "test", "outputs": {}, "resources": resources}).to_string()
+}
+
+fn lines(table: &str) -> Vec<String> {
+    let words = ["changed", "missing", "unmanaged", "twice"];
+    table.lines().filter(|line| words.iter().any(|word| line.trim_start().starts_with(word))).map(str::to_owned).collect()
+}
+
+/// A live endpoint and the state that describes it: nothing. Then something changed by hand, something
+/// deleted and something added: three lines.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_changes_by_hand_are_three_lines() {
+    use aws_sdk_rds::types::Tag;
+    let (moto, ministack) = (Moto::start(), Ministack::start());
+    let cloud = Cloud::new(&moto.url());
+    let tag = Tag::builder().key("Environment").value("production").build();
+    let database = |name: &'static str| {
+        let request = cloud.rds().create_db_instance().db_instance_identifier(name).engine("postgres").engine_version("16.3");
+        let request =
+            request.db_instance_class("db.m6g.large").allocated_storage(20).master_username("owner").master_user_password("not-a-secret");
+        request.storage_encrypted(true).multi_az(true).backup_retention_period(7).tags(tag.clone()).send()
+    };
+    let mut declared = Vec::new();
+    for name in ["bookings", "reports"] {
+        let made = database(name).await.expect("CreateDBInstance").db_instance.expect("a database");
+        let text = |value: Option<String>| value.map_or(Value::Null, Value::from);
+        declared.push((
+            "aws_db_instance",
+            name,
+            json!({
+                "arn": text(made.db_instance_arn), "id": text(made.dbi_resource_id.clone()), "resource_id": text(made.dbi_resource_id),
+                "identifier": name, "identifier_prefix": "", "engine": "postgres", "engine_version": "16.3", "engine_version_actual": "16.3",
+                "instance_class": "db.m6g.large", "multi_az": true, "storage_encrypted": true, "kms_key_id": text(made.kms_key_id),
+                "backup_retention_period": 7, "deletion_protection": false, "publicly_accessible": made.publicly_accessible,
+                "auto_minor_version_upgrade": made.auto_minor_version_upgrade, "copy_tags_to_snapshot": made.copy_tags_to_snapshot,
+                "replicate_source_db": "", "replicas": [], "snapshot_identifier": null, "manage_master_user_password": null,
+                "tags": {"Environment": "production"}, "tags_all": {"Environment": "production"}, "password": "not-a-secret",
+                "skip_final_snapshot": true, "apply_immediately": false, "timeouts": null,
+            }),
+        ));
+    }
+    let vpc = cloud.ec2().create_vpc().cidr_block("10.0.0.0/16").send().await.expect("CreateVpc").vpc.expect("a VPC");
+    let vpc_id = vpc.vpc_id.expect("an id");
+    let group = cloud.ec2().create_security_group().group_name("web").description("Web servers").vpc_id(&vpc_id).send().await;
+    let group_id = group.expect("CreateSecurityGroup").group_id.expect("an id");
+    let ec2_arn = |rest: &str| format!("arn:aws:ec2:eu-central-1:{ACCOUNT}:{rest}");
+    declared.push((
+        "aws_vpc",
+        "main",
+        json!({"arn": ec2_arn(&format!("vpc/{vpc_id}")), "id": vpc_id, "cidr_block": "10.0.0.0/16", "instance_tenancy": "default",
+            "ipv6_cidr_block": "", "assign_generated_ipv6_cidr_block": false, "owner_id": ACCOUNT, "tags": null, "tags_all": {}}),
+    ));
+    declared.push((
+        "aws_security_group",
+        "web",
+        json!({"arn": ec2_arn(&format!("security-group/{group_id}")), "id": group_id, "name": "web", "name_prefix": "",
+            "description": "Web servers", "vpc_id": vpc_id, "owner_id": ACCOUNT, "ingress": [], "tags": null, "tags_all": {},
+            "egress": [{"cidr_blocks": ["0.0.0.0/0"], "description": "", "from_port": 0, "to_port": 0, "protocol": "-1",
+                "ipv6_cidr_blocks": [], "prefix_list_ids": [], "security_groups": [], "self": false}]}),
+    ));
+    let keur = Keur::on(&moto, &ministack);
+    keur.write("keur.yaml", "regions: {allowed: [eu-central-1], sweep: [eu-central-1]}\n");
+    let borrowed: Vec<(&str, &str, Value)> = declared.iter().map(|(kind, name, attributes)| (*kind, *name, attributes.clone())).collect();
+    keur.write("terraform.tfstate", state(&borrowed));
+    let drift = |code| {
+        let ran = keur.run(["drift", "--state", "terraform.tfstate"]).exits(code);
+        lines(&ran.text())
+    };
+    assert_eq!(drift(0), Vec::<String>::new(), "a state and what it describes");
+
+    cloud.rds().modify_db_instance().db_instance_identifier("bookings").backup_retention_period(1).send().await.expect("ModifyDBInstance");
+    cloud.rds().delete_db_instance().db_instance_identifier("reports").skip_final_snapshot(true).send().await.expect("DeleteDBInstance");
+    cloud.ec2().create_vpc().cidr_block("10.9.0.0/16").send().await.expect("CreateVpc");
+    let found = drift(1);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    let told = keur.run(["drift", "--state", "terraform.tfstate", "--format", "json"]).exits(1);
+    let changed: Vec<Value> =
+        json(&told)["findings"].as_array().expect("findings").iter().filter(|f| f["status"] == "changed").cloned().collect();
+    assert_eq!(changed[0]["differences"], json!([{"attribute": "backup_retention_period", "declared": 7, "seen": 1}]));
+    assert_eq!(changed[0]["address"], "aws_db_instance.bookings");
+    for (word, what) in [("changed", "DBInstance"), ("missing", "DBInstance"), ("unmanaged", "VPC")] {
+        assert!(found.iter().any(|line| line.trim_start().starts_with(word) && line.contains(what)), "{word} {what}: {found:#?}");
+    }
+
+    // The same, judged by the policies on code.
+    let ran = keur.run(["check", "--declared", "terraform.tfstate", "--format", "json"]).exits(1);
+    let of = |policy: &str| verdicts(&ran, policy).into_values().filter(|v| v == "deviation").count();
+    assert_eq!((of("resource-as-declared"), of("declared-resource-exists"), of("resource-declared-in-code")), (1, 1, 1));
+
+    // Accepted, each with a reason and an end.
+    let rules = "- {type: AWS::RDS::DBInstance, resources: [bookings], attributes: [backup_retention_period], reason: until the move, expires: 2099-01-01}\n\
+                 - {resources: [aws_db_instance.reports], reason: deleted on purpose, expires: 2099-01-01}\n\
+                 - {resources: [\"arn:aws:ec2:*:vpc/vpc-*\"], reason: being imported, expires: 2099-01-01}\n";
+    keur.write(".keurignore", rules);
+    assert_eq!(drift(0), Vec::<String>::new());
+    keur.write(".keurignore", rules.replace("2099", "2020"));
+    let ran = keur.run(["drift", "--state", "terraform.tfstate"]).exits(1).says(&["expired on 2020-01-01"]);
+    assert_eq!(lines(&ran.text()).len(), 3, "what has expired counts again");
+    keur.write(".keurignore", "- {resources: [\"*\"], reason: all of it, expires: 2099-01-01}\n");
+    keur.run(["drift", "--state", "terraform.tfstate"]).exits(2).says(&["would hide nearly everything"]);
+    keur.write(".keurignore", format!("{rules}- {{resources: [no-such-thing], reason: old, expires: 2099-01-01}}\n"));
+    keur.run(["drift", "--state", "terraform.tfstate"]).exits(0).says(&["accepts nothing"]);
+
+    // A state kept in a bucket, read with the caller's credentials.
+    fs::remove_file(keur.home().join(".keurignore")).expect("the rules are removed");
+    let here = aws_sdk_s3::types::BucketLocationConstraint::EuCentral1;
+    let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(here).build();
+    cloud.s3().create_bucket().bucket("example-clinic-state").create_bucket_configuration(place).send().await.expect("CreateBucket");
+    let body = fs::read(keur.home().join("terraform.tfstate")).expect("the state");
+    cloud.s3().put_object().bucket("example-clinic-state").key("prod/terraform.tfstate").body(body.into()).send().await.expect("PutObject");
+    let ran = keur.run(["drift", "--state", "s3://example-clinic-state/prod/terraform.tfstate"]).exits(1);
+    // The bucket itself is declared by nobody.
+    assert_eq!(lines(&ran.text()).len(), 4, "{}", ran.text());
+    keur.run(["drift", "--state", "s3://example-clinic-state/nothing"]).exits(2).says(&["there is no such object"]);
+    keur.run(["drift", "--state", "s3://no-such-bucket-here/x"]).exits(2).says(&["s3://no-such-bucket-here/x"]);
+}
