@@ -394,7 +394,8 @@ async fn three_changes_by_hand_are_three_lines() {
         let request = cloud.rds().create_db_instance().db_instance_identifier(name).engine("postgres").engine_version("16.3");
         let request =
             request.db_instance_class("db.m6g.large").allocated_storage(20).master_username("owner").master_user_password("not-a-secret");
-        request.storage_encrypted(true).multi_az(true).backup_retention_period(7).tags(tag.clone()).send()
+        let request = request.storage_encrypted(true).multi_az(true).backup_retention_period(7).publicly_accessible(false);
+        request.tags(tag.clone()).send()
     };
     let mut declared = Vec::new();
     for name in ["bookings", "reports"] {
@@ -489,4 +490,79 @@ async fn three_changes_by_hand_are_three_lines() {
     assert_eq!(lines(&ran.text()).len(), 4, "{}", ran.text());
     keur.run(["drift", "--state", "s3://example-clinic-state/nothing"]).exits(2).says(&["there is no such object"]);
     keur.run(["drift", "--state", "s3://no-such-bucket-here/x"]).exits(2).says(&["s3://no-such-bucket-here/x"]);
+}
+
+/// What a `keur diff` tells, as `word id`, and the verdicts that turned, as `policy id: was → is`.
+fn diff(keur: &Keur, first: &str, second: &str, code: i32) -> (BTreeSet<String>, BTreeSet<String>, Value) {
+    let ran = keur.run(["diff", first, second, "--format", "json"]).exits(code);
+    let report = json(&ran);
+    let text = |value: &Value| value.as_str().unwrap_or("not judged").to_owned();
+    let lines = |what: &str, of: &dyn Fn(&Value) -> String| report[what].as_array().expect("a list").iter().map(of).collect();
+    let changes = lines("changes", &|c| format!("{} {}", text(&c["change"]), text(&c["id"])));
+    let turned = lines("verdicts", &|t| {
+        let name = text(&t["arn"]);
+        let id = name.rsplit([':', '/']).next().unwrap_or_default();
+        format!("{} {id}: {} → {}", text(&t["policy"]), text(&t["was"]), text(&t["is"]))
+    });
+    (changes, turned, report)
+}
+
+#[test]
+fn diff_shows_what_a_plan_turns() {
+    let keur = place();
+    keur.write("noop.json", content("estate/noop.json.zst"));
+    keur.write("update.json", content("estate/update.json.zst"));
+    let (changes, turned, report) = diff(&keur, "noop.json", "update.json", 1);
+    let has = |all: &BTreeSet<String>, one: &str| assert!(all.contains(one), "{one}: {all:#?}");
+    for one in ["appeared ${aws_ebs_volume.unset}", "vanished example-clinic-old", "changed calendar", "changed reports-2"] {
+        has(&changes, one);
+    }
+    has(&turned, "rds-instance-backup-retention calendar: pass → deviation");
+    has(&turned, "ebs-volume-encrypted ${aws_ebs_volume.unset}: not judged → unknown");
+    let calendar = report["changes"].as_array().expect("changes").iter().find(|c| c["id"] == "calendar").expect("calendar");
+    let retention = json!({"attribute": "backup_retention_period", "was": 35, "is": 0});
+    assert!(calendar["differences"].as_array().expect("differences").contains(&retention), "{calendar}");
+
+    // The other way around each change is undone; the same file against itself is silence and exit 0.
+    let (back, turned, _) = diff(&keur, "update.json", "noop.json", 1);
+    has(&back, "appeared example-clinic-old");
+    has(&turned, "rds-instance-backup-retention calendar: deviation → pass");
+    assert_eq!(changes.len(), back.len());
+    let (none, turned, _) = diff(&keur, "noop.json", "noop.json", 0);
+    assert_eq!((none.len(), turned.len()), (0, 0));
+
+    keur.run(["diff", "noop.json"]).exits(2);
+    keur.run(["diff", "noop.json", "no-such.json"]).exits(2).says(&["no-such.json"]);
+    keur.run(["diff", "noop.json", "keur.yaml"]).exits(2).says(&["keur.yaml"]);
+}
+
+#[test]
+fn templates_are_judged_with_their_parameters() {
+    let template =
+        |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloudformation").join(name)).expect("a template");
+    let keur = place();
+    for name in ["shop.yaml", "shop.json"] {
+        keur.write(name, template(name));
+    }
+    let judged = |name: &str, more: &[&str]| {
+        let mut arguments = vec!["check", "--template", name, "--account", ACCOUNT, "--region", "eu-central-1", "--format", "json"];
+        arguments.extend(more);
+        keur.run(arguments)
+    };
+    let of = |ran: &Ran, policy: &str| verdicts(ran, policy).into_iter().next().map(|(_, verdict)| verdict);
+    let test = judged("shop.yaml", &[]);
+    assert_eq!(of(&test, "rds-instance-multi-az").as_deref(), Some("deviation"));
+    assert_eq!(of(&test, "rds-instance-backup-retention").as_deref(), Some("deviation"));
+    let live = judged("shop.yaml", &["--parameter", "Environment=prod"]);
+    assert_eq!(of(&live, "rds-instance-multi-az").as_deref(), Some("pass"));
+    assert_eq!(of(&live, "rds-instance-backup-retention").as_deref(), Some("pass"));
+    // `yes` is a string in YAML 1.2 and true in 1.1: nobody can say which.
+    assert_eq!(of(&live, "rds-instance-encrypted").as_deref(), Some("unknown"));
+    assert!(live.text().contains("Database"), "a finding names its logical id");
+
+    judged("shop.yaml", &["--parameter", "Environment=staging"]).exits(2).says(&["Environment", "test"]);
+    judged("shop.yaml", &["--parameter", "Nothing=1"]).exits(2).says(&["Nothing"]);
+    keur.write("broken.yaml", "Resources: {A: {Type: AWS::S3::Bucket, Properties: {BucketName: !GetAtt No.Arn}}}\n");
+    judged("broken.yaml", &[]).exits(2).says(&["broken.yaml", "No"]);
+    judged("keur.yaml", &[]).exits(2).says(&["keur.yaml"]);
 }

@@ -49,6 +49,7 @@ fn files(setup: &Setup) -> Vec<(&'static str, String)> {
     vec![
         ("docs/reference/types.md", types(setup)),
         ("docs/reference/policies.md", policies(setup)),
+        ("docs/reference/code.md", code()),
         ("docs/reference/parameters.md", parameters(setup)),
         ("docs/reference/expressions.md", expressions()),
         ("docs/reference/operations.md", operations()),
@@ -100,6 +101,22 @@ fn policies(setup: &Setup) -> String {
                 cell(&policy.title)
             ));
         }
+    }
+    text
+}
+
+fn code() -> String {
+    let sources = crate::declared::sources();
+    let names = |kind: &str, adds: bool, template: bool| {
+        let of = sources.iter().filter(|(k, a, from)| (*k, *a) == (kind, adds) && from.starts_with("AWS::") == template);
+        of.map(|(_, _, from)| format!("`{from}`")).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = format!(
+        "{GENERATED}# Types of code that are read\n\n| Type | Terraform | joined to it | CloudFormation | joined to it |\n|---|---|---|---|---|\n"
+    );
+    for kind in crate::declared::kinds() {
+        let columns = [(false, false), (true, false), (false, true), (true, true)].map(|(adds, template)| names(kind, adds, template));
+        text.push_str(&format!("| {kind} | {} |\n", columns.join(" | ")));
     }
     text
 }

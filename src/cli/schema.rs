@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::{Failure, Outcome, output};
-use crate::estate::{LinkSet, RecordType, Registry, ResourceType, Type};
+use crate::estate::{CODE, LinkSet, RecordType, Registry, ResourceType, Type};
 use crate::policy::POLICY_KEYS;
 use crate::{aws, isolation};
 
@@ -57,7 +57,11 @@ fn list(registry: &Registry) -> String {
 
 /// The reference of one type, as Markdown reads well in a terminal.
 pub(super) fn prose(kind: &ResourceType, links: &LinkSet) -> String {
-    let mut text = format!("{}\n{}\nCollected by `{}`.\n\nFields\n", kind.name, kind.doc, kind.service);
+    let from = match kind.service {
+        CODE => "Only in runs that are given code.".to_owned(),
+        service => format!("Collected by `{service}`."),
+    };
+    let mut text = format!("{}\n{}\n{from}\n\nFields\n", kind.name, kind.doc);
     let mut records = Vec::new();
     fields(&mut text, &kind.properties, &mut records);
     let mut at = 0;

@@ -50,9 +50,12 @@ impl<'r> Reading<'r> {
         }
     }
 
-    /// Adds what a plan does to a resource, with its account and region.
-    pub(crate) fn change(&mut self, change: Change, account: Option<String>, region: Option<String>) {
-        self.resources.push(changed(change, account, region, self.registry));
+    /// Adds what a plan does to a resource, with what is known of that: account, region, attributes.
+    pub(crate) fn change(&mut self, change: Change, account: Option<String>, region: Option<String>, attributes: &Json) {
+        let place = out_of_reach("code", account.as_deref().unwrap_or_default(), region.as_deref().unwrap_or_default(), "");
+        let tags = ["tags_all", "tags"].iter().find_map(|name| attributes.get(*name).filter(|tags| !tags.is_null()));
+        let tags = tags.map_or(Fetched::Absent, |tags| fetched_tags(tags, place));
+        self.resources.push(changed(change, account, region, tags, self.registry));
     }
 }
 
@@ -691,7 +694,13 @@ fn plain<P: Properties>(
     .build(kind)
 }
 
-fn changed(change: Change, account: Option<String>, region: Option<String>, registry: &Registry) -> Resource {
+fn changed(
+    change: Change,
+    account: Option<String>,
+    region: Option<String>,
+    tags: Fetched<BTreeMap<String, String>>,
+    registry: &Registry,
+) -> Resource {
     let kind = registry.get("Code::Change").expect("internal error: registered with the types of code");
     let address = change.deposed.as_ref().map_or_else(|| change.address.clone(), |key| format!("{} (deposed {key})", change.address));
     NewResource {
@@ -700,7 +709,7 @@ fn changed(change: Change, account: Option<String>, region: Option<String>, regi
         name: address,
         account: account.unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned()),
         region: region.unwrap_or_else(|| UNKNOWN_REGION.to_owned()),
-        tags: Fetched::Absent,
+        tags,
         properties: Required::Known(change),
         responses: Vec::new(),
     }

@@ -15,7 +15,7 @@ use crate::estate::{Action, Gap, Reason, RegionFrom, UNKNOWN_KEY, not_collected}
 
 pub(crate) use build::{Reading, build};
 pub(crate) use change::{Change, holds, register};
-pub(crate) use tables::kinds;
+pub(crate) use tables::{kinds, sources};
 
 /// One thing that code declares, as it was read: a resource, or a part of one.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::compare::{Difference, Keys, differences};
+use super::compare::{Comparison, Difference, Keys, compare};
 use crate::estate::{CODE, Coverage, Estate, Resource};
 
 /// What became of a resource.
@@ -16,7 +16,7 @@ pub(crate) enum Change {
     Vanished(usize),
     /// It is in both, and not the same. The position in the second, and what differs.
     Changed(usize, Vec<Difference>),
-    /// It is in one only, and the other did not look there.
+    /// Nobody can say: it is in one only, and the other did not look there; or something of it could be read in one only.
     Unknown {
         /// Position in the first.
         first: Option<usize>,
@@ -45,7 +45,7 @@ pub(crate) fn changes(first: &Estate, second: &Estate) -> Vec<Change> {
     };
     let (old, new) = (index(first), index(second));
     let (first_coverage, second_coverage) = (Coverage::new(first), Coverage::new(second));
-    let keys = Keys::of(second);
+    let (first_keys, second_keys) = (Keys::of(first), Keys::of(second));
     let mut found = Vec::new();
     let mut all: Vec<_> = old.keys().chain(new.keys()).collect();
     all.sort_unstable();
@@ -54,9 +54,18 @@ pub(crate) fn changes(first: &Estate, second: &Estate) -> Vec<Change> {
         let (kind, account, region, _) = key;
         match (old.get(key), new.get(key)) {
             (Some(a), Some(b)) => {
-                let (differences, _) = differences(&first.resources[*a], &second.resources[*b], &keys);
+                let (was, is) = (&first.resources[*a], &second.resources[*b]);
+                let Comparison { differences, mut unread, .. } = compare(was, is, &second_keys);
+                // What code does not say it leaves to AWS; what AWS did not say before may have changed since.
+                unread.retain(|_| second.run.declared.is_none());
+                if first.run.declared.is_none() {
+                    unread.extend(compare(is, was, &first_keys).unread);
+                }
                 if !differences.is_empty() {
                     found.push(Change::Changed(*b, differences));
+                } else if !unread.is_empty() {
+                    let why = unread.iter().map(|u| format!("{}: {}", u.attribute, u.gap)).collect::<Vec<_>>().join(", ");
+                    found.push(Change::Unknown { first: Some(*a), second: Some(*b), why });
                 }
             }
             // What one code declares and the other does not is gone, as far as code goes.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::estate::{Estate, Fetched, Record, Resource, UNKNOWN_TAG, Value};
+use crate::estate::{Estate, Fetched, Gap, Record, Resource, UNKNOWN_TAG, Value};
 
 /// A property that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +20,26 @@ pub(crate) struct Difference {
     pub(crate) declared: Json,
     /// What was seen.
     pub(crate) seen: Json,
+}
+
+/// What came of the comparison of one resource.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    /// What differs.
+    pub(crate) differences: Vec<Difference>,
+    /// What is declared and could not be read: it may differ.
+    pub(crate) unread: Vec<Unread>,
+    /// Number of properties that were compared.
+    pub(crate) compared: u64,
+}
+
+/// A property that is declared, and that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Unread {
+    /// Its path; empty for the whole resource.
+    pub(crate) attribute: String,
+    /// Why.
+    pub(crate) gap: Arc<Gap>,
 }
 
 /// Properties that something else than the code moves, as it should.
@@ -82,18 +102,24 @@ impl Keys {
     }
 }
 
-/// What differs between a resource as it is declared and as it was seen, and how many properties were
-/// compared. What is unknown on either side is not compared.
-pub(crate) fn differences(declared: &Resource, seen: &Resource, keys: &Keys) -> (Vec<Difference>, u64) {
-    let mut found = Vec::new();
-    let mut compared = 0;
+/// What differs between a resource as it is declared and as it was seen. What the code does not say is
+/// not compared.
+pub(crate) fn compare(declared: &Resource, seen: &Resource, keys: &Keys) -> Comparison {
+    let mut found = Comparison::default();
+    if let (Value::Record(_), Value::Unknown(gap)) = (&declared.properties, &seen.properties) {
+        found.unread.push(Unread { attribute: String::new(), gap: Arc::clone(gap) });
+    }
     if let (Value::Record(code), Value::Record(live)) = (&declared.properties, &seen.properties) {
         for ((field, ours), theirs) in code.ty.fields.iter().zip(&code.values).zip(&live.values) {
             let moved = MOVED.iter().any(|(kind, name, _)| *kind == declared.kind.name && *name == field.name);
-            if moved || ours.is_unknown() || theirs.is_unknown() || upgraded(&field.name, ours, theirs, code) {
+            if moved || ours.is_unknown() || upgraded(&field.name, ours, theirs, code) {
                 continue;
             }
-            compared += 1;
+            if let Value::Unknown(gap) = theirs {
+                found.unread.push(Unread { attribute: field.name.clone(), gap: Arc::clone(gap) });
+                continue;
+            }
+            found.compared += 1;
             let kind = declared.kind.name.as_str();
             let absent = ABSENT_MEANS.iter().find(|(k, name, _)| *k == kind && *name == field.name);
             let means = |value: &Value| matches!((value, absent), (Value::String(text), Some((_, _, word))) if **text == **word);
@@ -106,21 +132,24 @@ pub(crate) fn differences(declared: &Resource, seen: &Resource, keys: &Keys) -> 
                 }
                 other => other,
             };
-            compare(&field.name, ours, theirs, keys, &mut found);
+            values(&field.name, ours, theirs, keys, &mut found);
         }
     }
+    if let (Some(_), Fetched::Unknown(gap)) = (tags(declared), &seen.tags) {
+        found.unread.push(Unread { attribute: "tags".to_owned(), gap: Arc::clone(gap) });
+    }
     if let Some((ours, theirs)) = tags(declared).zip(tags(seen)) {
-        compared += 1;
+        found.compared += 1;
         for key in ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key))) {
             let (a, b) = (ours.get(key), theirs.get(key));
             let secret = a.is_some_and(|value| *value == UNKNOWN_TAG);
             if a != b && !secret && !key.starts_with("aws:") {
                 let json = |value: Option<&&str>| value.map_or(Json::Null, |text| Json::from(*text));
-                found.push(Difference { attribute: format!("tags.{key}"), declared: json(a), seen: json(b) });
+                found.differences.push(Difference { attribute: format!("tags.{key}"), declared: json(a), seen: json(b) });
             }
         }
     }
-    (found, compared)
+    found
 }
 
 fn tags(resource: &Resource) -> Option<BTreeMap<&str, &str>> {
@@ -156,18 +185,32 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn compare(path: &str, ours: &Value, theirs: &Value, keys: &Keys, found: &mut Vec<Difference>) {
+fn values(path: &str, ours: &Value, theirs: &Value, keys: &Keys, found: &mut Comparison) {
     match (ours, theirs) {
         (Value::Record(a), Value::Record(b)) => {
             for ((field, ours), theirs) in a.ty.fields.iter().zip(&a.values).zip(&b.values) {
-                compare(&format!("{path}.{}", field.name), ours, theirs, keys, found);
+                values(&format!("{path}.{}", field.name), ours, theirs, keys, found);
             }
         }
-        _ if same(ours, theirs, keys) => {}
+        _ if same(ours, theirs, keys) => {
+            let hidden = if ours.is_unknown() { None } else { gap_in(theirs) };
+            found.unread.extend(hidden.map(|gap| Unread { attribute: path.to_owned(), gap: Arc::clone(gap) }));
+        }
         _ => {
             let json = |value: &Value| serde_json::to_value(value).unwrap_or_default();
-            found.push(Difference { attribute: path.to_owned(), declared: json(ours), seen: json(theirs) });
+            found.differences.push(Difference { attribute: path.to_owned(), declared: json(ours), seen: json(theirs) });
         }
+    }
+}
+
+/// The first gap in a value.
+fn gap_in(value: &Value) -> Option<&Arc<Gap>> {
+    match value {
+        Value::Unknown(gap) => Some(gap),
+        Value::List(items) => items.iter().find_map(gap_in),
+        Value::Map(map) => map.values().find_map(gap_in),
+        Value::Record(record) => record.values.iter().find_map(gap_in),
+        _ => None,
     }
 }
 

@@ -91,7 +91,7 @@ impl Ignore {
 pub(super) fn apply(ignores: &[Ignore], declared: &Estate, seen: &Estate, drift: &mut Drift, at: Timestamp) {
     let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
     for entry in &mut drift.entries {
-        if !entry.status.drifts() && entry.status != Status::Unknown {
+        if !entry.status.drifts() && !entry.status.is_open() {
             continue;
         }
         let resources = [entry.declared.map(|at| &declared.resources[at]), entry.seen.map(|at| &seen.resources[at])];
@@ -108,12 +108,15 @@ pub(super) fn apply(ignores: &[Ignore], declared: &Estate, seen: &Estate, drift:
                 break;
             }
             let accepted = |attribute: &str| rule.attributes.iter().any(|pattern| glob(pattern, attribute));
-            if entry.status == Status::Changed && entry.differences.iter().any(|d| accepted(&d.attribute)) {
-                if entry.differences.iter().all(|d| accepted(&d.attribute)) {
+            let attributes = || entry.differences.iter().map(|d| &d.attribute).chain(entry.unread.iter().map(|u| &u.attribute));
+            if matches!(entry.status, Status::Changed | Status::Unread) && attributes().any(|a| accepted(a)) {
+                if attributes().all(|a| accepted(a)) {
                     entry.ignored = Some(number);
                     break;
                 }
                 entry.differences.retain(|d| !accepted(&d.attribute));
+                entry.unread.retain(|u| !accepted(&u.attribute));
+                entry.settle();
                 drift.partly.push(number);
             }
         }

@@ -20,7 +20,7 @@ use crate::estate::{
 };
 
 pub(crate) use change::{Change as EstateChange, changes};
-pub(crate) use compare::{Difference, Keys, differences};
+pub(crate) use compare::{Comparison, Difference, Keys, Unread, compare};
 pub(crate) use ignore::{Ignore, ignores, notes};
 pub(crate) use owner::{Owner, owners};
 
@@ -32,6 +32,8 @@ pub(crate) enum Status {
     InSync,
     /// It is there, and not as it is declared.
     Changed,
+    /// It is there; some of what is declared of it could not be read, and the rest is as declared.
+    Unread,
     /// It is declared, and not there.
     Missing,
     /// It is there, and nobody declares it.
@@ -50,6 +52,7 @@ impl Status {
         match self {
             Self::InSync => "in-sync",
             Self::Changed => "changed",
+            Self::Unread => "unread",
             Self::Missing => "missing",
             Self::Unmanaged => "unmanaged",
             Self::Owned => "owned",
@@ -61,6 +64,11 @@ impl Status {
     /// Whether it is drift.
     pub(crate) fn drifts(self) -> bool {
         matches!(self, Self::Changed | Self::Missing | Self::Unmanaged | Self::Twice)
+    }
+
+    /// Whether it leaves something that nobody can say.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Unread | Self::Unknown)
     }
 }
 
@@ -75,6 +83,8 @@ pub(crate) struct Entry {
     pub(crate) seen: Option<usize>,
     /// What differs.
     pub(crate) differences: Vec<Difference>,
+    /// What could not be read.
+    pub(crate) unread: Vec<Unread>,
     /// Who made it, if not the given code.
     pub(crate) owner: Option<Owner>,
     /// Why nobody can say.
@@ -98,6 +108,17 @@ pub(crate) struct Drift {
     pub(crate) gaps: BTreeSet<Arc<Gap>>,
 }
 
+impl Entry {
+    /// Gives what is there the status that what was found of it calls for.
+    fn settle(&mut self) {
+        self.status = match (self.differences.is_empty(), self.unread.is_empty()) {
+            (false, _) => Status::Changed,
+            (true, false) => Status::Unread,
+            (true, true) => Status::InSync,
+        };
+    }
+}
+
 impl Drift {
     /// What is drift and not ignored.
     pub(crate) fn findings(&self) -> impl Iterator<Item = &Entry> {
@@ -111,7 +132,7 @@ impl Drift {
 
     /// Whether something could not be compared.
     pub(crate) fn is_open(&self) -> bool {
-        !self.gaps.is_empty() || self.entries.iter().any(|e| e.status == Status::Unknown && e.ignored.is_none())
+        !self.gaps.is_empty() || self.entries.iter().any(|e| e.status.is_open() && e.ignored.is_none())
     }
 }
 
@@ -143,6 +164,7 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
             declared: Some(number),
             seen: found,
             differences: Vec::new(),
+            unread: Vec::new(),
             owner: None,
             gap: None,
             ignored: None,
@@ -154,12 +176,10 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
                 if earlier.is_some() && !partial {
                     entry.status = Status::Twice;
                 } else {
-                    let (differences, compared) = differences(resource, &seen.resources[at], &keys);
+                    let Comparison { differences, unread, compared } = compare(resource, &seen.resources[at], &keys);
                     drift.compared += compared;
-                    entry.differences = differences;
-                    if !entry.differences.is_empty() {
-                        entry.status = Status::Changed;
-                    }
+                    (entry.differences, entry.unread) = (differences, unread);
+                    entry.settle();
                 }
             }
             None => match unseen(resource, &coverage, seen).or_else(|| nameless(resource)) {
@@ -192,7 +212,8 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
                 Fetched::Known(_) | Fetched::Absent => (Status::Unmanaged, None, None),
             },
         };
-        let entry = Entry { status, declared: None, seen: Some(at), differences: Vec::new(), owner, gap, ignored: None };
+        let entry =
+            Entry { status, declared: None, seen: Some(at), differences: Vec::new(), unread: Vec::new(), owner, gap, ignored: None };
         drift.entries.push(entry);
     }
     for listing in seen.listings.iter().filter(|l| kinds.contains(l.kind.as_str())) {
@@ -233,8 +254,10 @@ fn unseen(resource: &Resource, coverage: &Coverage<'_>, seen: &Estate) -> Option
 pub(crate) struct DriftFact {
     /// The resource's own type.
     pub(crate) resource_type: String,
-    /// What is said of it: `in-sync`, `changed`, `missing` (declared and not there), `unmanaged` (there and not declared), `owned` (something else made it), `twice` (declared twice).
+    /// What is said of it: `in-sync`, `changed`, `unread` (there, and some of it could not be read), `missing` (declared and not there), `unmanaged` (there and not declared), `owned` (something else made it), `twice` (declared twice).
     pub(crate) status: Required<String>,
+    /// Whether all that is declared of it is so; absent where it is not on both sides.
+    pub(crate) as_declared: Fetched<bool>,
     /// Address in the code; absent where nobody declares it.
     pub(crate) address: Option<String>,
     /// Who made it, if not the given code: `cloudformation`, `autoscaling`, `eks`; absent otherwise.
@@ -280,9 +303,16 @@ pub(crate) fn add_facts(drift: &Drift, declared: &Estate, seen: &mut Estate, ign
             Some(gap) => Required::Unknown(Arc::clone(gap)),
             None => Required::Known(entry.status.as_str().to_owned()),
         };
+        let as_declared = match entry.status {
+            Status::InSync => Fetched::Known(true),
+            Status::Changed | Status::Twice => Fetched::Known(false),
+            Status::Unread => entry.unread.first().map_or(Fetched::Absent, |unread| Fetched::Unknown(Arc::clone(&unread.gap))),
+            Status::Missing | Status::Unmanaged | Status::Owned | Status::Unknown => Fetched::Absent,
+        };
         let properties = DriftFact {
             resource_type: shown.kind.name.clone(),
             status,
+            as_declared,
             address: address.clone(),
             owner: entry.owner.as_ref().map(|o| o.by.clone()),
             owner_basis: entry.owner.as_ref().map(|o| o.basis.clone()),

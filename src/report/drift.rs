@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::table::plain;
 use super::{Format, Style, grid};
-use crate::drift::{Difference, Drift, Entry, EstateChange, Ignore, Status};
+use crate::drift::{Difference, Drift, Entry, EstateChange, Ignore, Status, Unread};
 use crate::estate::{Estate, Gap, Resource};
 
 /// A comparison of code with what was seen.
@@ -67,6 +67,8 @@ struct Line<'a> {
     file: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     differences: &'a [Difference],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unread: &'a [Unread],
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +103,7 @@ impl<'a> DriftReport<'a> {
             address: declared.map(|d| d.address.as_str()),
             file: declared.and_then(|d| files.get(d.file as usize)).map(|f| f.name.as_str()),
             differences: &entry.differences,
+            unread: &entry.unread,
             owner: entry.owner.as_ref().map(|o| o.by.as_str()),
             owner_basis: entry.owner.as_ref().map(|o| o.basis.as_str()),
             gap: entry.gap.as_deref(),
@@ -127,12 +130,15 @@ impl<'a> DriftReport<'a> {
 
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         let run = &self.seen.run;
-        let statuses = [Status::InSync, Status::Changed, Status::Missing, Status::Unmanaged, Status::Owned, Status::Twice, Status::Unknown];
+        let statuses = {
+            use Status::{Changed, InSync, Missing, Owned, Twice, Unknown, Unmanaged, Unread};
+            [InSync, Changed, Unread, Missing, Unmanaged, Owned, Twice, Unknown]
+        };
         let mut summary: BTreeMap<&str, u64> = statuses.into_iter().map(|s| (s.as_str(), self.drift.count(s))).collect();
         summary.insert("ignored", self.drift.entries.iter().filter(|e| e.ignored.is_some()).count() as u64);
         summary.insert("properties-compared", self.drift.compared);
         let nothing = BTreeMap::new();
-        let told = |e: &&Entry| e.status.drifts() || e.status == Status::Unknown;
+        let told = |e: &&Entry| e.status.drifts() || e.status.is_open();
         let document = Document {
             schema: "keur/drift/1",
             run: Run {
@@ -171,13 +177,15 @@ impl<'a> DriftReport<'a> {
                 Status::Missing => "declared, and not there".to_owned(),
                 Status::Unmanaged => "there, and not declared".to_owned(),
                 Status::Twice => "declared more than once".to_owned(),
-                Status::InSync | Status::Owned | Status::Unknown => String::new(),
+                Status::InSync | Status::Unread | Status::Owned | Status::Unknown => String::new(),
             };
             rows.push(vec![entry.status.as_str().to_owned(), kind, what, detail]);
         }
         let count = rows.len();
-        if rows.is_empty() {
-            writeln!(out, "No drift: what is declared is there, as it is declared, and nothing else that was seen")?;
+        if rows.is_empty() && self.drift.is_open() {
+            writeln!(out, "No drift in what could be read; not everything could be")?;
+        } else if rows.is_empty() {
+            writeln!(out, "No drift: what is declared is there, as it is declared, and nothing else")?;
         } else {
             for line in grid(style.width, &["Drift", "Type (AWS::…)", "Resource", "What"], rows, &[]) {
                 writeln!(out, "{line}")?;
@@ -192,7 +200,7 @@ impl<'a> DriftReport<'a> {
             self.drift.count(Status::InSync),
             self.drift.compared,
             self.drift.count(Status::Owned),
-            self.drift.count(Status::Unknown),
+            self.drift.count(Status::Unknown) + self.drift.count(Status::Unread),
             self.drift.entries.iter().filter(|e| e.ignored.is_some()).count(),
         )];
         let mut owners: BTreeMap<&str, u64> = BTreeMap::new();
@@ -211,9 +219,10 @@ impl<'a> DriftReport<'a> {
         if !self.drift.not_covered.is_empty() {
             lines.push(format!("Seen, and not compared (types that code does not declare): {}", list(&texts(&self.drift.not_covered))));
         }
-        for entry in self.drift.entries.iter().filter(|e| e.status == Status::Unknown && e.ignored.is_none()) {
+        for entry in self.drift.entries.iter().filter(|e| (e.status.is_open() || !e.unread.is_empty()) && e.ignored.is_none()) {
             let resource = self.shown(entry);
-            let why = entry.gap.as_ref().map_or_else(String::new, |gap| gap.to_string());
+            let unread = entry.unread.iter().map(|u| format!("{}: {}", u.attribute, u.gap));
+            let why = entry.gap.iter().map(|gap| gap.to_string()).chain(unread).collect::<Vec<_>>().join(", ");
             lines.push(format!("Unknown: {} {}: {why}", resource.kind.name, resource.id));
         }
         for gap in &self.drift.gaps {
@@ -288,6 +297,14 @@ pub(crate) struct Turned {
     pub(crate) message: Option<String>,
 }
 
+/// A difference between two days, not between a declaration and what was seen.
+#[derive(Serialize)]
+struct Turn<'a> {
+    attribute: &'a str,
+    was: &'a Json,
+    is: &'a Json,
+}
+
 #[derive(Serialize)]
 struct DiffLine<'a> {
     change: &'static str,
@@ -297,8 +314,8 @@ struct DiffLine<'a> {
     id: &'a str,
     account: &'a str,
     region: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    differences: &'a [Difference],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<Turn<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'a str>,
 }
@@ -378,7 +395,7 @@ impl DiffReport<'_> {
                     None => line
                         .differences
                         .iter()
-                        .map(|d| format!("{}: {} → {}", d.attribute, short(&d.declared), short(&d.seen)))
+                        .map(|d| format!("{}: {} → {}", d.attribute, short(d.was), short(d.is)))
                         .collect::<Vec<_>>()
                         .join("\n"),
                 };
@@ -408,5 +425,6 @@ impl DiffReport<'_> {
 }
 
 fn diff_line<'a>(change: &'static str, r: &'a Resource, differences: &'a [Difference], why: Option<&'a str>) -> DiffLine<'a> {
+    let differences = differences.iter().map(|d| Turn { attribute: &d.attribute, was: &d.declared, is: &d.seen }).collect();
     DiffLine { change, kind: &r.kind.name, arn: &r.arn, id: &r.id, account: &r.account, region: &r.region, differences, why }
 }

@@ -162,7 +162,7 @@ pub(super) fn read<'r>(
         let nothing = json!({});
         let (region, region_from) = reader.region(address, known.unwrap_or(&nothing), earlier);
         let account = reader.account(address, known.unwrap_or(&nothing), earlier);
-        after.change(fact(change, body, action, old.as_ref()), account.clone(), region.clone());
+        after.change(fact(change, body, action, old.as_ref()), account.clone(), region.clone(), known.unwrap_or(&nothing));
         if change.deposed.is_some() {
             continue;
         }

@@ -83,6 +83,14 @@ pub(super) fn whole_keys(source_type: &str) -> Vec<&'static str> {
     keys
 }
 
+/// Pairs of AWS's type and a type of code that becomes one (`false`) or adds to one (`true`).
+pub(crate) fn sources() -> BTreeSet<(&'static str, bool, &'static str)> {
+    let whole = MAPPINGS.iter().flat_map(|tables| tables.iter()).map(|m| (m.kind, false, m.from));
+    let parts = PARTS.iter().flat_map(|tables| tables.iter());
+    let adds = parts.flat_map(|part| part.of.iter().filter_map(|of| Some((mapping(of)?.kind, true, part.from))));
+    whole.chain(adds).collect()
+}
+
 /// The types that code can declare.
 pub(crate) fn kinds() -> BTreeSet<&'static str> {
     MAPPINGS.iter().flat_map(|tables| tables.iter()).map(|m| m.kind).collect()
