@@ -15,7 +15,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: synthetic_plan PLAN COUNT OUT".into());
     };
     let count: usize = count.parse()?;
-    let mut plan: Json = serde_json::from_str(&std::fs::read_to_string(plan)?)?;
+    let bytes = std::fs::read(&plan)?;
+    let bytes = if plan.ends_with(".zst") { zstd::decode_all(bytes.as_slice())? } else { bytes };
+    let mut plan: Json = serde_json::from_slice(&bytes)?;
     let changes = plan["resource_changes"].as_array().cloned().unwrap_or_default();
     let changes: Vec<Json> = changes.into_iter().filter(|c| c["mode"] == "managed" && c.get("module_address").is_none()).collect();
     if changes.is_empty() {
