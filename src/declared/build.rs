@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::change::{Change, Other, Piece};
 use super::map::{Adds, Ctx, Field, Got, Mapping, Part, fit, identity, value};
-use super::tables::{mapping, parts_of, whole_keys};
+use super::tables::{inner, mapping, parts_of, whole_keys};
 use super::{AWS_KEY, Object, is_marked, marked, reference, unknown};
 use crate::estate::{
     Account, Action, Declared, DeclaredRun, Environment, Estate, Fetched, Gap, Listing, NewResource, Properties, Reason, RegionFrom,
@@ -43,6 +43,11 @@ impl<'r> Reading<'r> {
         } else if object.action == Some(Action::Delete) {
             // What is gone has no properties; that it goes is a change.
         } else if let Some(mapping) = mapping(&object.source_type) {
+            for inner in inner(&object) {
+                if let Some(mapping) = super::tables::mapping(&inner.source_type) {
+                    self.drafts.push(Draft { partial: true, ..draft(mapping, inner, self.registry) });
+                }
+            }
             self.drafts.push(draft(mapping, object, self.registry));
         } else {
             *self.run.not_covered.entry(object.source_type.clone()).or_default() += 1;
@@ -168,7 +173,7 @@ fn tags(paths: &[&str], ctx: &Ctx<'_>) -> Json {
             Got::Unknown(mark) if marked(mark).is_some_and(|gap| gap.reason == Reason::AwsDecides) => last = mark.clone(),
             // More than the resource's own: those alone would not tell.
             Got::Unknown(mark) => return mark.clone(),
-            Got::Missing if last.is_null() => last = ctx.missing(path),
+            Got::Missing if last.is_null() => last = ctx.left_out(path),
             Got::Value(_) | Got::Unset | Got::Missing => {}
         }
     }
@@ -234,6 +239,12 @@ fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
         }
     }
     for (object, part, mark) in loose {
+        // Whatever it is part of: it is there, and is judged by itself.
+        if object.action != Some(Action::Delete) {
+            let mut whole = elsewhere(object, part, &symbol(&object.address), registry);
+            add(&mut whole, object, part);
+            drafts.push(whole);
+        }
         for draft in drafts.iter_mut().filter(|d| part.of.contains(&d.object.source_type.as_str())) {
             match part.adds {
                 Adds::Fields(fields) => {
@@ -549,6 +560,9 @@ fn members(drafts: &mut [Draft]) {
         let made = matches!(draft.action, Some(Action::Create | Action::Replace)) || draft.object.sparse;
         let keys = BTreeSet::from([draft.identity.0.clone(), symbol(&draft.object.address)]);
         let mut found: Vec<Json> = keys.iter().filter_map(|key| of.get(key)).flatten().cloned().collect();
+        if let Some(Json::Array(made_by_aws)) = draft.properties.get("db_cluster_members") {
+            found.extend(made_by_aws.iter().filter(|member| is_marked(member)).cloned());
+        }
         // What the cluster itself echoes is from before its members were made.
         if !made {
             found.push(unknown(Reason::NotInPlan, format!("{}: members that the code does not declare", draft.object.address)));
@@ -569,7 +583,10 @@ fn settings(drafts: &mut [Draft]) {
         }
     }
     for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::EC2::Volume") {
-        let decided = |json: &Json| marked(json).is_some_and(|gap| gap.reason == Reason::AwsDecides);
+        // A new volume is encrypted then, whatever is written and whatever its snapshot is.
+        let made = matches!(draft.action, Some(Action::Create | Action::Replace)) || draft.object.sparse;
+        let decided =
+            |json: &Json| marked(json).is_some_and(|gap| gap.reason == Reason::AwsDecides) || (made && *json == Json::Bool(false));
         let place = (draft.object.account.clone(), draft.object.region.clone());
         if draft.properties.get("encrypted").is_some_and(decided) && by_default.get(&place) == Some(&Json::Bool(true)) {
             draft.properties.insert("encrypted".to_owned(), json!(true));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Object, is_marked, marked, unknown};
 use crate::aws::PolicyDocument;
-use crate::estate::{Reason, ResourceType, Type, symbol};
+use crate::estate::{Action, Reason, ResourceType, Type, symbol};
 
 /// The table of one type.
 pub(crate) struct Mapping {
@@ -197,6 +197,19 @@ impl<'a> Ctx<'a> {
             value if is_marked(value) => Got::Unknown(value),
             value => Got::Value(value),
         }
+    }
+
+    /// The mark of what somebody configured and nobody knows yet; none for what is known, not set, or left to AWS.
+    pub(crate) fn configured(&self, path: &str) -> Option<Json> {
+        match self.get(path) {
+            Got::Unknown(mark) if marked(mark).is_none_or(|gap| gap.reason != Reason::AwsDecides) => Some(mark.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether this plan or template makes it.
+    pub(crate) fn is_made(&self) -> bool {
+        matches!(self.object.action, Some(Action::Create | Action::Replace)) || self.object.sparse
     }
 
     /// The text at a path, if it is known and not empty.

@@ -42,7 +42,8 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
             // What is unknown on the left does not keep a false on the right from deciding.
             unknown => match eval(right, world) {
                 Value::Bool(false) => Value::Bool(false),
-                Value::Bool(true) | Value::Unknown(_) => unknown,
+                Value::Bool(true) => unknown,
+                Value::Unknown(gap) => weightier(unknown, gap),
                 other => broken(&other),
             },
         },
@@ -51,7 +52,8 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
             Value::Bool(false) => eval(right, world),
             unknown => match eval(right, world) {
                 Value::Bool(true) => Value::Bool(true),
-                Value::Bool(false) | Value::Unknown(_) => unknown,
+                Value::Bool(false) => unknown,
+                Value::Unknown(gap) => weightier(unknown, gap),
                 other => broken(&other),
             },
         },
@@ -148,7 +150,9 @@ fn each(kind: Macro, items: &[Value], body: &Node, world: &mut World<'_>) -> Val
             }
             (_, Value::Bool(_)) => {}
             (Macro::Filter, gap @ Value::Unknown(_)) => out.push(gap),
-            (_, gap @ Value::Unknown(_)) => unknown = unknown.or(Some(gap)),
+            (_, Value::Unknown(gap)) => {
+                unknown = Some(unknown.map_or_else(|| Value::Unknown(Arc::clone(&gap)), |first| weightier(first, Arc::clone(&gap))))
+            }
             (_, other) => return broken(&other),
         }
     }
@@ -354,5 +358,14 @@ fn broken(value: &Value) -> Value {
     match value {
         unknown @ Value::Unknown(_) => unknown.clone(),
         other => error(&format!("unexpected {}", if *other == Value::Null { "null" } else { "value" })),
+    }
+}
+
+/// Of two reasons the one to tell: what only a run over AWS can tell excuses nothing that this run should have
+/// known.
+fn weightier(first: Value, second: Arc<Gap>) -> Value {
+    match first {
+        Value::Unknown(gap) if gap.reason == Reason::NotInPlan => Value::Unknown(second),
+        other => other,
     }
 }

@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diag::Code;
-use crate::estate::{Gap, Resource, Type, Value};
+use crate::estate::{Gap, Reason, Resource, Type, Value};
 
 pub use check::{compile, compile_template};
 pub use function::{Function, functions, parse_duration};
@@ -127,12 +127,16 @@ impl Program {
     /// Evaluates the clauses from left to right. One that is false decides; one that is unknown does
     /// not stop the next, because a later false would still decide.
     pub fn evaluate(&self, world: &mut World<'_>) -> Truth {
-        let mut unknown = None;
+        let mut unknown: Option<(usize, Arc<Gap>)> = None;
         for (at, clause) in self.clauses.iter().enumerate() {
             match eval::eval(&clause.node, world) {
                 Value::Bool(true) => {}
                 Value::Bool(false) => return Truth::False { clause: at },
-                Value::Unknown(gap) => unknown = unknown.or(Some((at, gap))),
+                // What only a run over AWS can tell excuses nothing that this run should have known.
+                Value::Unknown(gap) => match &unknown {
+                    Some((_, first)) if first.reason != Reason::NotInPlan || gap.reason == Reason::NotInPlan => {}
+                    _ => unknown = Some((at, gap)),
+                },
                 other => unreachable!("internal error: checked to be a bool: {other:?}"),
             }
         }

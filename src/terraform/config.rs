@@ -100,7 +100,15 @@ impl<'a> Configuration<'a> {
     /// write the module before it and do not list it: then the root's own is meant.
     pub(super) fn provider(&self, key: &str) -> Option<&'a Json> {
         let short = key.rsplit(':').next().unwrap_or(key);
-        self.providers.get(key).or_else(|| self.providers.get(short)).or_else(|| self.providers.get(short.split('.').next()?))
+        let exact = self.providers.get(key);
+        if exact.is_some() || short == key {
+            return exact;
+        }
+        // Which of several the module was given, such a plan does not say.
+        let kind = short.split('.').next()?;
+        let mut of_kind = self.providers.as_object()?.iter().filter(|(name, _)| name.split('.').next() == Some(kind));
+        let only = of_kind.next().map(|(_, provider)| provider);
+        only.filter(|_| of_kind.next().is_none() && !short.contains('.'))
     }
 
     /// The value of an expression in the configuration of a provider, and whether a variable gave it.

@@ -21,6 +21,8 @@ const LARGEST: u64 = 4 << 20;
 pub(super) struct Places {
     /// Module path, type and name → `modules/db/main.tf:12`.
     declared: HashMap<(String, String, String), String>,
+    /// The same → names of its `dynamic` blocks.
+    dynamic: HashMap<(String, String, String), Vec<String>>,
 }
 
 impl Places {
@@ -39,6 +41,12 @@ impl Places {
     pub(super) fn of(&self, address: &Address) -> Option<String> {
         let module = module_names(&address.modules).join(".");
         self.declared.get(&(module, address.kind.clone(), address.step.name.clone())).cloned()
+    }
+
+    /// The names of blocks of a resource that are `dynamic`.
+    pub(super) fn dynamic(&self, address: &Address) -> &[String] {
+        let module = module_names(&address.modules).join(".");
+        self.dynamic.get(&(module, address.kind.clone(), address.step.name.clone())).map_or(&[], Vec::as_slice)
     }
 
     fn module(&mut self, root: &Path, folder: &Path, module: &Json, path: &mut Vec<String>, fetched: &HashMap<String, String>) {
@@ -76,7 +84,10 @@ impl Places {
                 let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
                 let ([kind, name], Some(span)) = (&labels[..], block.span()) else { continue };
                 let line = text[..span.start].matches('\n').count() + 1;
-                self.declared.insert((module.to_owned(), (*kind).to_owned(), (*name).to_owned()), format!("{shown}:{line}"));
+                let key = (module.to_owned(), (*kind).to_owned(), (*name).to_owned());
+                let made = block.body.get_blocks("dynamic").filter_map(|block| Some(block.labels.first()?.as_str().to_owned()));
+                self.dynamic.insert(key.clone(), made.collect());
+                self.declared.insert(key, format!("{shown}:{line}"));
             }
         }
     }

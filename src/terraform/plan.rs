@@ -16,7 +16,7 @@ use super::read::{Document, Error, needs_plan, sha256};
 use super::region::{self, Around, Identity, Witnesses};
 use super::state::Values;
 use super::{Assumed, Plan};
-use crate::declared::{Change, Object, Reading, hide_tags, holds, is_marked, reference, unknown};
+use crate::declared::{Change, Object, Reading, hide_tags, holds, is_marked, marked, reference, unknown};
 use crate::estate::{Action, DeclaredRun, Gap, Reason, RegionFrom, Registry, SourceDigest};
 
 #[derive(Deserialize)]
@@ -77,7 +77,12 @@ pub(super) fn is_aws(provider: &str, kind: &str) -> bool {
     if !kind.starts_with("aws_") {
         return false;
     }
-    provider.is_empty() || provider == "aws" || provider.ends_with("/hashicorp/aws") || provider.ends_with("/aws")
+    // Terraform 0.12 writes the alias behind it.
+    provider.is_empty()
+        || provider == "aws"
+        || provider.starts_with("aws.")
+        || provider.ends_with("/hashicorp/aws")
+        || provider.ends_with("/aws")
 }
 
 /// Parts of a change; none where one of them nests too deep for anybody to read.
@@ -155,7 +160,16 @@ pub(super) fn read<'r>(
         after.run.resources += 1;
         *after.run.actions.entry(action).or_default() += 1;
         let place = places.as_ref().and_then(|places| places.of(address));
-        let (old, new) = (reader.before(body, address), reader.after(body, address));
+        let (old, mut new) = (reader.before(body, address), reader.after(body, address));
+        if let (Some(attributes), Some(places)) = (new.as_mut().and_then(Json::as_object_mut), &places) {
+            for name in places.dynamic(address) {
+                // What looks as if nobody configured it is made by a block that only the source has.
+                if let Some(value) = attributes.get_mut(name).filter(|value| marked(value).is_some_and(|g| g.reason == Reason::AwsDecides))
+                {
+                    *value = unknown(Reason::AfterApply, format!("{address}.{name}, from a dynamic block"));
+                }
+            }
+        }
         let keeps = matches!(action, Action::NoOp | Action::Update | Action::Delete | Action::Forget);
         let earlier = old.as_ref().filter(|_| keeps);
         let known = new.as_ref().filter(|_| !matches!(action, Action::Delete | Action::Forget)).or(old.as_ref());
@@ -182,8 +196,20 @@ pub(super) fn read<'r>(
         if let Some(old) = old.clone().filter(|_| action != Action::Create) {
             before.push(object(old, Some(Action::NoOp)));
         }
+        // What is replaced and forgotten stays as well, beside the new one.
+        if body.actions.iter().any(|action| action == "forget") && action != Action::Forget {
+            let stays = Object {
+                address: format!("{} (forgotten)", change.address),
+                ..object(old.clone().unwrap_or_default(), Some(Action::NoOp))
+            };
+            after.push(stays);
+        }
+        // An import brings in what this program never judged.
+        let imported = body.importing.is_some_and(|raw| raw.get() != "null");
+        let action = if imported && action == Action::NoOp { Action::Update } else { action };
         match action {
-            Action::Forget => {}
+            // It stays in AWS as it is.
+            Action::Forget => after.push(object(old.unwrap_or(nothing), Some(Action::NoOp))),
             Action::Delete => after.push(object(old.unwrap_or(nothing), Some(action))),
             Action::NoOp | Action::Create => after.push(object(new.unwrap_or(nothing), Some(action))),
             Action::Update | Action::Replace => after.push(Object { before: old, ..object(new.unwrap_or(nothing), Some(action)) }),
@@ -271,6 +297,9 @@ impl Reader<'_> {
         if after.is_null() && unknowns.is_null() {
             return None;
         }
+        if after.is_null() && !matches!(unknowns, Json::Object(_)) {
+            return Some(unknown(Reason::NotCollected, address.to_string()));
+        }
         let resource = self.config.resource(address);
         let expressions = resource.and_then(|r| r.get("expressions"));
         let mut path = address.to_string();
@@ -287,16 +316,16 @@ impl Reader<'_> {
 
     /// The mark for an attribute that is not known before the plan is applied.
     fn waiting(&self, address: &Address, expressions: Option<&Json>, configured: bool, own: &str, path: &str, list: bool) -> Json {
-        if !configured {
+        if !configured || own.is_empty() {
             return unknown(Reason::AfterApply, path);
         }
         let mut expression = expressions;
+        let mut depth = 0;
         for step in own.split(['.', '[']).filter(|step| !step.is_empty()) {
             let step = step.trim_end_matches(']');
             expression = match expression {
                 Some(Json::Array(blocks)) => match step.parse::<usize>() {
-                    // Blocks of `dynamic` are configured once.
-                    Ok(at) => blocks.get(at).or_else(|| blocks.first()),
+                    Ok(at) => blocks.get(at),
                     Err(_) => blocks.first().and_then(|block| block.get(step)),
                 },
                 Some(map @ Json::Object(_)) => match step.parse::<usize>() {
@@ -306,10 +335,15 @@ impl Reader<'_> {
                 },
                 _ => None,
             };
+            // What is known to be a block and is not in the configuration is made by `dynamic`, which no plan carries.
+            if expression.is_none() && depth == 0 && own.trim_start_matches('.').contains(['.', '[']) {
+                return unknown(Reason::AfterApply, format!("{path}, from a dynamic block"));
+            }
+            depth += 1;
         }
         let Some(expression) = expression else { return unknown(Reason::AwsDecides, path) };
         let Some(references) = expression.get("references").and_then(Json::as_array) else {
-            return unknown(if expression.get("constant_value").is_some() { Reason::AfterApply } else { Reason::AwsDecides }, path);
+            return unknown(Reason::AfterApply, path);
         };
         if list {
             // Literals beside the references are not in the plan: there may be more.

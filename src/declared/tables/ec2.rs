@@ -5,6 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
+use super::super::{Object, is_marked, reference};
 use super::network::own_account;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -118,6 +119,94 @@ fn disks(ctx: &Ctx<'_>) -> Json {
     }
 }
 
+/// The disks that an instance is made with: volumes like any other, which no resource of their own declares.
+pub(super) fn disks_of(object: &Object) -> Vec<Object> {
+    let ctx = Ctx::new(object);
+    let mut all = Vec::new();
+    let mut add = |name: String, block: &Json| all.push(disk_of(&ctx, &name, block));
+    match ctx.blocks("root_block_device") {
+        Ok(blocks) if blocks.is_empty() && ctx.is_made() => add("root_block_device".to_owned(), &json!({"encrypted": null})),
+        Ok(blocks) => blocks.into_iter().for_each(|block| add("root_block_device".to_owned(), block)),
+        Err(mark) => add("root_block_device".to_owned(), &json!({"encrypted": mark})),
+    }
+    match ctx.blocks("ebs_block_device") {
+        Ok(blocks) => blocks.into_iter().enumerate().for_each(|(n, block)| add(format!("ebs_block_device[{n}]"), block)),
+        // Those of the image, if it has any: they are as the root is.
+        Err(_) if ctx.configured("ebs_block_device").is_none() => {}
+        Err(mark) => add("ebs_block_device".to_owned(), &json!({"encrypted": mark})),
+    }
+    all
+}
+
+/// The tags of the provider, which disks have as well: what the instance has beyond its own. Where it has one of
+/// its own, nobody knows what the provider says.
+fn of_provider(ctx: &Ctx<'_>) -> Json {
+    let (Got::Value(Json::Object(all)), own) = (ctx.get("tags_all"), ctx.get("tags")) else { return ctx.later("tags of its disks") };
+    let own = match own {
+        Got::Value(Json::Object(own)) => own.clone(),
+        Got::Unset => serde_json::Map::new(),
+        _ => return ctx.later("tags of its disks"),
+    };
+    let tag = |key: &String, value: &Json| if own.contains_key(key) { ctx.later("tags of its disks") } else { value.clone() };
+    Json::Object(all.iter().map(|(key, value)| (key.clone(), tag(key, value))).collect())
+}
+
+fn disk_of(ctx: &Ctx<'_>, name: &str, block: &Json) -> Object {
+    let instance = ctx.object;
+    let block = if is_marked(block) { &json!({"encrypted": block}) } else { block };
+    let get = |path: &str| block.get(path).filter(|value| !value.is_null());
+    let tags = match (get("tags_all"), ctx.get("volume_tags")) {
+        (Some(tags), _) if !is_marked(tags) => tags.clone(),
+        (_, Got::Value(tags)) => tags.clone(),
+        _ => ctx.configured("volume_tags").unwrap_or_else(|| match (of_provider(ctx), get("tags")) {
+            (Json::Object(mut all), Some(Json::Object(own))) if !is_marked(&json!(own)) => {
+                all.extend(own.clone());
+                Json::Object(all)
+            }
+            (_, Some(mark)) => mark.clone(),
+            (all, None) => all,
+        }),
+    };
+    let mut attributes = json!({
+        "attachments": [{
+            "instance_id": ctx.text("id").map_or_else(|| reference(&instance.address, &instance.source_type), |id| json!(id)),
+            "associated_resource": null,
+            "device": get("device_name").cloned().unwrap_or_else(|| ctx.missing("device_name")),
+            "state": ctx.missing("state"),
+            "delete_on_termination": ctx.missing("delete_on_termination"),
+        }],
+        "encrypted": block.get("encrypted").cloned().unwrap_or_else(|| ctx.left_out("encrypted")),
+        "kms_key_id": block.get("kms_key_id"),
+        "multi_attach_enabled": false,
+        "snapshot_id": get("snapshot_id").cloned().unwrap_or_else(|| ctx.missing("snapshot_id")),
+        "tags": tags,
+    });
+    let rest = [("id", get("volume_id")), ("size", get("volume_size")), ("type", get("volume_type"))];
+    let zone = ctx.text("availability_zone").map(|zone| json!(zone));
+    if let Some(map) = attributes.as_object_mut() {
+        map.extend(rest.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone()))));
+        map.extend(zone.map(|zone| ("availability_zone".to_owned(), zone)));
+    }
+    part_of(instance, "aws_ebs_volume", name, attributes)
+}
+
+/// Something that stands within another thing, as a thing of its own.
+pub(super) fn part_of(whole: &Object, source_type: &str, name: &str, attributes: Json) -> Object {
+    Object {
+        address: format!("{}.{name}", whole.address),
+        source_type: source_type.to_owned(),
+        file: whole.file,
+        attributes,
+        before: None,
+        account: whole.account.clone(),
+        region: whole.region.clone(),
+        region_from: whole.region_from,
+        action: whole.action,
+        place: whole.place.clone(),
+        sparse: whole.sparse,
+    }
+}
+
 fn region(ctx: &Ctx<'_>) -> Json {
     ctx.or("enabled", Unset::True)
 }
@@ -146,9 +235,10 @@ pub(super) const MAPPINGS: &[Mapping] = &[
         arn: Arn::Made("ec2", "volume/"),
         tags: TAGS,
         fields: &[
-            call("attachments", |ctx| match ctx.object.action {
+            call("attachments", |ctx| match (ctx.get("attachments"), ctx.object.action) {
+                (Got::Value(attachments), _) => attachments.clone(),
                 // Nothing is attached to what is still to be made, but what the plan attaches.
-                Some(crate::estate::Action::Create | crate::estate::Action::Replace) => json!([]),
+                (_, Some(crate::estate::Action::Create | crate::estate::Action::Replace)) => json!([]),
                 _ => ctx.missing("attachments"),
             }),
             same("availability_zone", Unset::Output),

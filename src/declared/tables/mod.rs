@@ -16,6 +16,7 @@ mod s3;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
+use super::Object;
 use super::map::{Mapping, Part};
 
 pub(super) use network::merge_rules;
@@ -64,6 +65,15 @@ static PARTS_BY_TYPE: LazyLock<HashMap<&str, Vec<&'static Part>>> = LazyLock::ne
 /// The table of a type of the code.
 pub(super) fn mapping(source_type: &str) -> Option<&'static Mapping> {
     BY_TYPE.get(source_type).copied()
+}
+
+/// What something declares within itself and AWS shows as things of their own.
+pub(super) fn inner(object: &Object) -> Vec<Object> {
+    match object.source_type.as_str() {
+        "aws_instance" => ec2::disks_of(object),
+        "AWS::EC2::Instance" => cloudformation::disks_of(object),
+        _ => Vec::new(),
+    }
 }
 
 /// The tables of a part: it may be one of several things.

@@ -69,12 +69,37 @@ fn made_of_something(ctx: &Ctx<'_>, sources: &[&str]) -> bool {
     sources.iter().any(set)
 }
 
+const RESTORED: &[&str] = &["snapshot_identifier", "restore_to_point_in_time"];
+
+/// What is restored or replicated is encrypted as its source is: those requests take no wish, whatever is written.
 fn instance_encrypted(ctx: &Ctx<'_>) -> Json {
-    let sources = ["snapshot_identifier", "replicate_source_db", "restore_to_point_in_time", "s3_import"];
-    if made_of_something(ctx, &sources) { ctx.later("storage_encrypted") } else { json!(false) }
+    let sources = ["snapshot_identifier", "replicate_source_db", "restore_to_point_in_time"];
+    if ctx.is_made() && made_of_something(ctx, &sources) {
+        return ctx.later("storage_encrypted");
+    }
+    ctx.or(
+        "storage_encrypted",
+        Unset::Worked(|ctx| {
+            let sources = ["snapshot_identifier", "replicate_source_db", "restore_to_point_in_time", "s3_import"];
+            if made_of_something(ctx, &sources) { ctx.later("storage_encrypted") } else { json!(false) }
+        }),
+    )
 }
 
+/// What comes of the snapshot of a cluster is encrypted for sure where a key is named: the request takes one.
 fn cluster_encrypted(ctx: &Ctx<'_>) -> Json {
+    if ctx.is_made() && made_of_something(ctx, RESTORED) {
+        let named = |path: &&str| match ctx.get(path) {
+            Got::Value(Json::String(key)) => !key.is_empty(),
+            Got::Unknown(mark) => super::super::marked(mark).is_some_and(|gap| gap.reason == Reason::Referenced),
+            _ => false,
+        };
+        return if ["kms_key_id", "kms_key_arn"].iter().any(named) { json!(true) } else { ctx.later("storage_encrypted") };
+    }
+    ctx.or("storage_encrypted", Unset::Worked(cluster_unset))
+}
+
+fn cluster_unset(ctx: &Ctx<'_>) -> Json {
     let sources = [
         "snapshot_identifier",
         "replication_source_identifier",
@@ -103,15 +128,31 @@ fn key_at(ctx: &Ctx<'_>, path: &str, encrypted: Json) -> Json {
 }
 
 fn instance_key(ctx: &Ctx<'_>) -> Json {
-    key_at(ctx, "kms_key_id", ctx.or("storage_encrypted", Unset::Worked(instance_encrypted)))
+    // Only a replica is told its key.
+    if ctx.is_made() && made_of_something(ctx, RESTORED) {
+        return ctx.later("kms_key_id");
+    }
+    key_at(ctx, "kms_key_id", instance_encrypted(ctx))
 }
 
 fn cluster_key(ctx: &Ctx<'_>) -> Json {
-    key_at(ctx, "kms_key_id", ctx.or("storage_encrypted", Unset::Worked(cluster_encrypted)))
+    key_at(ctx, "kms_key_id", cluster_encrypted(ctx))
 }
 
 fn neptune_key(ctx: &Ctx<'_>) -> Json {
-    key_at(ctx, "kms_key_arn", ctx.or("storage_encrypted", Unset::Worked(cluster_encrypted)))
+    key_at(ctx, "kms_key_arn", cluster_encrypted(ctx))
+}
+
+/// What is restored keeps its backups as long as its source did, unless that is set.
+fn retention(ctx: &Ctx<'_>) -> Json {
+    let restored = ctx.is_made() && made_of_something(ctx, RESTORED);
+    ctx.or("backup_retention_period", if restored { Unset::Output } else { Unset::Int(0) })
+}
+
+/// RDS itself makes the members of a Multi-AZ cluster.
+fn members(ctx: &Ctx<'_>) -> Json {
+    let by_itself = made_of_something(ctx, &["db_cluster_instance_class"]);
+    if by_itself { json!([ctx.missing("members that RDS makes")]) } else { json!([]) }
 }
 
 fn secret(ctx: &Ctx<'_>) -> Json {
@@ -213,7 +254,8 @@ macro_rules! cluster {
                 call("engine_family", family),
                 call("engine_version", version),
                 same("vpc_security_group_ids", Unset::Output),
-                same("storage_encrypted", Unset::Worked(cluster_encrypted)),
+                call("storage_encrypted", cluster_encrypted),
+                call("db_cluster_members", members),
                 $($more),+
             ],
         }
@@ -281,7 +323,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
         fields: &[
             same("auto_minor_version_upgrade", Unset::True),
             same("availability_zone", Unset::Output),
-            same("backup_retention_period", Unset::Int(0)),
+            call("backup_retention_period", retention),
             same("copy_tags_to_snapshot", Unset::False),
             call("db_cluster_identifier", nothing),
             call("db_instance_automated_backups_replications", |_| json!([])),
@@ -303,7 +345,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             call("read_replica_source_arn", source_arn),
             at("read_replica_source_db_instance_identifier", "replicate_source_db", Unset::Null),
             call("secondary_availability_zone", standby),
-            same("storage_encrypted", Unset::Worked(instance_encrypted)),
+            call("storage_encrypted", instance_encrypted),
             same("vpc_security_group_ids", Unset::Output),
         ],
     },

@@ -17,7 +17,8 @@ fn echo(ctx: &Ctx<'_>, path: &str, read: fn(&Ctx<'_>, &Json) -> Json) -> Json {
     match ctx.get(path) {
         Got::Value(Json::Array(blocks)) if blocks.is_empty() => Json::Null,
         Got::Value(json) => read(ctx, json),
-        _ if is_new(ctx) => Json::Null,
+        Got::Missing if !ctx.object.sparse => ctx.left_out(path),
+        _ if is_new(ctx) => ctx.configured(path).unwrap_or_default(),
         _ => ctx.or(path, Unset::Null),
     }
 }
@@ -27,7 +28,7 @@ fn encryption(ctx: &Ctx<'_>) -> Json {
     let of_s3 = || json!({"bucket_key_enabled": false, "kms_key_arn": null, "kms_master_key_id": null, "sse_algorithm": "AES256"});
     match ctx.get("server_side_encryption_configuration") {
         Got::Value(Json::Array(blocks)) if !blocks.is_empty() => sse_rule(ctx, &blocks[0]),
-        _ if is_new(ctx) => of_s3(),
+        _ if is_new(ctx) => ctx.configured("server_side_encryption_configuration").unwrap_or_else(of_s3),
         Got::Unknown(mark) => mark.clone(),
         _ => ctx.missing("server_side_encryption_configuration"),
     }
@@ -72,7 +73,7 @@ fn versioning(ctx: &Ctx<'_>) -> Json {
         Got::Value(Json::Bool(false)) if !is_new(ctx) => ctx.missing("versioning"),
         Got::Unknown(mark) if !is_new(ctx) => mark.clone(),
         Got::Missing if !is_new(ctx) => ctx.missing("versioning"),
-        _ => Json::Null,
+        _ => ctx.configured("versioning.enabled").unwrap_or_default(),
     }
 }
 
@@ -95,7 +96,8 @@ fn policy(ctx: &Ctx<'_>) -> Json {
     match ctx.get("policy") {
         Got::Value(Json::String(text)) if text.is_empty() => Json::Null,
         Got::Value(json) => super::super::map::document(ctx, "policy", json),
-        _ if is_new(ctx) => Json::Null,
+        Got::Missing if !ctx.object.sparse => ctx.left_out("policy"),
+        _ if is_new(ctx) => ctx.configured("policy").unwrap_or_default(),
         _ => ctx.or("policy", Unset::Null),
     }
 }
@@ -286,7 +288,9 @@ fn lifecycle_part(ctx: &Ctx<'_>) -> Json {
 fn lifecycle(ctx: &Ctx<'_>) -> Json {
     match ctx.get("lifecycle_rule") {
         Got::Value(Json::Array(blocks)) if blocks.is_empty() => Json::Null,
-        _ if is_new(ctx) => Json::Null,
+        // The form of before version 4 of the provider.
+        Got::Value(_) => ctx.missing("lifecycle_rule"),
+        _ if is_new(ctx) => ctx.configured("lifecycle_rule").unwrap_or_default(),
         _ => ctx.missing("lifecycle_rule"),
     }
 }

@@ -5,7 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::{TAGS, account, each, either, flag, is_marked, is_set, key_arn, list, never, nothing, own};
-use crate::declared::map::{Adds, Arn, Ctx, Mapping, Part, Unset, at, call, partition};
+use crate::declared::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, partition};
+use crate::declared::{Object, reference};
 
 /// What the instance does not say itself, its launch template may.
 fn direct(ctx: &Ctx<'_>, path: &str, unset: Unset) -> Json {
@@ -170,7 +171,10 @@ pub(super) const VOLUME: Mapping = Mapping {
     tags: TAGS,
     fields: &[
         // An instance may name it among its volumes.
-        call("attachments", |ctx| ctx.missing("instances that attach it themselves")),
+        call("attachments", |ctx| match ctx.get("attachments") {
+            Got::Value(attachments) => attachments.clone(),
+            _ => ctx.missing("instances that attach it themselves"),
+        }),
         at("availability_zone", "AvailabilityZone", Unset::Output),
         at("encrypted", "Encrypted", Unset::Decided),
         call("kms_key_id", volume_key),
@@ -183,6 +187,53 @@ pub(super) const VOLUME: Mapping = Mapping {
         at("volume_type", "VolumeType", Unset::Text("gp2")),
     ],
 };
+
+/// The disks that an instance is made with. Which of them is the root the image says; where none has one of
+/// the usual names, there is one more.
+pub(crate) fn disks_of(object: &Object) -> Vec<Object> {
+    let ctx = Ctx::new(object);
+    let disk = |name: &str, ebs: &Json| {
+        let attachment = json!({
+            "instance_id": reference(&object.address, &object.source_type),
+            "associated_resource": null,
+            "device": ctx.missing("device"),
+            "state": ctx.missing("state"),
+            "delete_on_termination": ctx.missing("delete_on_termination"),
+        });
+        let mut attributes = json!({"attachments": [attachment], "AvailabilityZone": ctx.missing("AvailabilityZone"), "Size": ctx.missing("Size"), "VolumeType": ctx.missing("VolumeType")});
+        let passed_on = ctx.or("PropagateTagsToVolumeOnCreation", Unset::False);
+        if let (Some(map), Some(ebs)) = (attributes.as_object_mut(), ebs.as_object()) {
+            let own = ["Encrypted", "KmsKeyId", "SnapshotId"].iter().filter_map(|name| Some(((*name).to_owned(), ebs.get(*name)?.clone())));
+            map.extend(own);
+            if passed_on != json!(false) {
+                let tags = if passed_on == json!(true) { ctx.or("Tags", Unset::Empty) } else { ctx.later("Tags") };
+                map.insert("Tags".to_owned(), tags);
+            }
+        }
+        super::super::ec2::part_of(object, "AWS::EC2::Volume", name, attributes)
+    };
+    let mappings = match ctx.blocks("BlockDeviceMappings") {
+        Ok(mappings) => mappings,
+        Err(mark) => return vec![disk("BlockDeviceMappings", &json!({"Encrypted": mark}))],
+    };
+    let mut all = Vec::new();
+    let mut root = false;
+    for (number, mapping) in mappings.into_iter().enumerate() {
+        let name = format!("BlockDeviceMappings[{number}]");
+        let within = ctx.within(mapping);
+        root |= matches!(within.text("DeviceName"), Some("/dev/xvda" | "/dev/sda1"));
+        match (is_marked(mapping), within.get("Ebs")) {
+            (true, _) => all.push(disk(&name, &json!({"Encrypted": mapping}))),
+            (false, Got::Value(ebs)) => all.push(disk(&name, ebs)),
+            (false, Got::Unknown(mark)) => all.push(disk(&name, &json!({"Encrypted": mark}))),
+            (false, Got::Unset | Got::Missing) => {}
+        }
+    }
+    if !root {
+        all.push(disk("RootDevice", &json!({})));
+    }
+    all
+}
 
 pub(super) const VOLUME_ATTACHMENT: Part = Part {
     from: "AWS::EC2::VolumeAttachment",

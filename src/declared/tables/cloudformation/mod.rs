@@ -17,6 +17,7 @@ mod policy;
 mod rds;
 mod s3;
 
+pub(super) use ec2::disks_of;
 use serde_json::{Value as Json, json};
 
 use crate::declared::map::{Ctx, Got, Mapping, Part, Unset};

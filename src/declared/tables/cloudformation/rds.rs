@@ -96,7 +96,8 @@ fn instance_encrypted(ctx: &Ctx<'_>) -> Json {
     if is_member(ctx) || is_any_set(ctx, SOURCES) != Some(false) {
         return ctx.later(path);
     }
-    if is_any_set(ctx, SNAPSHOTS) == Some(false) { flag(ctx, path, Unset::False) } else { encrypted_by_key(ctx) }
+    // The request that restores an instance takes neither this nor a key: it is as its snapshot is.
+    if is_any_set(ctx, SNAPSHOTS) == Some(false) { flag(ctx, path, Unset::False) } else { ctx.later(path) }
 }
 
 /// The key: AWS's own for the account where encryption is asked for and no key is named.
