@@ -131,7 +131,12 @@ fn deletions_replacements_and_letting_go_are_facts() {
 
     let ran = case(&keur, "forgotten", &[]).exits(1);
     expect(&ran, "plan-keeps-managing", &[("aws_s3_bucket.forgotten", "deviation"), ("aws_s3_bucket.kept", "pass")]);
-    assert!(!addresses(&ran).contains("aws_s3_bucket.forgotten"), "it stays as it is, and is not judged");
+    // It stays in AWS as it is, and so do its verdicts.
+    expect(
+        &ran,
+        "bucket-in-allowed-region",
+        &[("aws_s3_bucket.forgotten", "pass (already-so)"), ("aws_s3_bucket.kept", "pass (already-so)")],
+    );
 }
 
 #[test]
@@ -375,6 +380,95 @@ fn state(resources: &[(&str, &str, Value)]) -> String {
     };
     let resources: Vec<Value> = resources.iter().map(resource).collect();
     json!({"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "test", "outputs": {}, "resources": resources}).to_string()
+}
+
+/// A plan of one provider that makes these: type, name, what is planned, what is not known yet, expressions of the configuration.
+fn plan_of(resources: &[(&str, &str, Value, Value, Value)]) -> Vec<u8> {
+    let provider = "registry.terraform.io/hashicorp/aws";
+    let changes = resources.iter().map(|(kind, name, after, unknown, _)| {
+        json!({"address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "provider_name": provider,
+            "change": {"actions": ["create"], "before": null, "after": after, "after_unknown": unknown, "after_sensitive": {}}})
+    });
+    let configured = resources.iter().map(|(kind, name, _, _, expressions)| {
+        json!({"address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "provider_config_key": "aws", "expressions": expressions})
+    });
+    let planned = resources.iter().map(|(kind, name, after, _, _)| {
+        json!({"address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "provider_name": provider, "values": after})
+    });
+    json!({"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": changes.collect::<Vec<_>>(),
+        "planned_values": {"root_module": {"resources": planned.collect::<Vec<_>>()}},
+        "configuration": {"provider_config": {"aws": {"name": "aws", "full_name": provider, "expressions": {"region": {"constant_value": "eu-central-1"}}}},
+            "root_module": {"resources": configured.collect::<Vec<_>>()}}})
+    .to_string()
+    .into_bytes()
+}
+
+/// Nobody can know these before they are made: none of them may pass.
+#[test]
+fn what_is_configured_and_not_known_yet_is_unknown() {
+    let keur = place();
+    let tags = json!({"Environment": "production"});
+    let judged = |kind: &str, after: Value, unknown: Value, expressions: Value, policy: &str| {
+        let mut after = after;
+        after["tags"] = tags.clone();
+        after["tags_all"] = tags.clone();
+        let ran = check(&keur, &plan_of(&[(kind, "one", after, unknown, expressions)]), &[]);
+        let found = verdicts(&ran, policy);
+        (found.into_iter().map(|(address, verdict)| format!("{address}: {verdict}")).collect::<Vec<_>>().join(", "), ran.code)
+    };
+    let waits = json!({"references": ["local.x"]});
+    for (attribute, policy) in
+        [("policy", "bucket-policy-stays-in-account"), ("replication_configuration", "bucket-replicas-in-allowed-region")]
+    {
+        let bucket = json!({"bucket": "one", "object_lock_enabled": false});
+        let (found, _) = judged("aws_s3_bucket", bucket, json!({attribute: true, "id": true}), json!({attribute: waits}), policy);
+        assert_eq!(found, "aws_s3_bucket.one: unknown", "{attribute}");
+    }
+    // The requests that restore take no wish for encryption.
+    for source in ["snapshot_identifier", "replicate_source_db"] {
+        let database = json!({"identifier": "one", "engine": "postgres", "storage_encrypted": true, "multi_az": true, source: "old"});
+        let (found, _) = judged("aws_db_instance", database, json!({"id": true, "kms_key_id": true}), json!({}), "rds-instance-encrypted");
+        assert_eq!(found, "aws_db_instance.one: unknown", "{source}");
+    }
+    // Disks of an instance are volumes.
+    let disk = |encrypted: Value| {
+        let instance =
+            json!({"ami": "ami-1", "subnet_id": "subnet-1", "root_block_device": [{"encrypted": encrypted, "volume_type": "gp3"}]});
+        let configured = json!({"root_block_device": [{"encrypted": {"constant_value": encrypted}}]});
+        judged("aws_instance", instance, json!({"id": true, "ebs_block_device": true}), configured, "ebs-volume-encrypted").0
+    };
+    assert_eq!(disk(json!(true)), "aws_instance.one.root_block_device: pass");
+    assert_eq!(disk(json!(false)), "aws_instance.one.root_block_device: deviation");
+    let silent = json!({"ami": "ami-1", "subnet_id": "subnet-1"});
+    let (found, _) = judged("aws_instance", silent, json!({"id": true, "root_block_device": true}), json!({}), "ebs-volume-encrypted");
+    assert_eq!(found, "aws_instance.one.root_block_device: unknown");
+    // A block that `dynamic` makes is not in the configuration.
+    let group = json!({"name": "one", "vpc_id": "vpc-1", "ingress": [{"from_port": 22, "to_port": 22, "protocol": "tcp", "ipv6_cidr_blocks": [],
+        "prefix_list_ids": [], "security_groups": [], "self": false, "description": ""}], "egress": []});
+    let (found, _) = judged(
+        "aws_security_group",
+        group,
+        json!({"id": true, "ingress": [{"cidr_blocks": true}]}),
+        json!({}),
+        "security-group-admits-own-addresses",
+    );
+    assert_eq!(found, "aws_security_group.one: unknown");
+    // A part of something that nobody can tell is judged by itself.
+    let rule = json!({"type": "ingress", "from_port": 22, "to_port": 22, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"]});
+    let unknown = json!({"id": true, "security_group_id": true});
+    let configured = json!({"security_group_id": waits});
+    let (found, code) = judged("aws_security_group_rule", rule, unknown, configured, "security-group-admits-own-addresses");
+    assert_eq!((found.as_str(), code), ("aws_security_group_rule.one: unknown", Some(3)));
+}
+
+#[test]
+fn an_import_is_judged() {
+    let keur = place();
+    let mut plan: Value = serde_json::from_slice(&content("cases/no-op/plan.json")).expect("a plan");
+    plan["resource_changes"][0]["change"]["importing"] = json!({"id": "vol-1"});
+    let ran = check(&keur, plan.to_string().as_bytes(), &[]);
+    let apart = json(&ran)["findings"].as_array().expect("findings").iter().filter(|f| f["apart"] == "already-so").count();
+    assert_eq!(apart, 0, "{}", ran.text());
 }
 
 fn lines(table: &str) -> Vec<String> {

@@ -174,6 +174,8 @@ fn tags(paths: &[&str], ctx: &Ctx<'_>) -> Json {
             // More than the resource's own: those alone would not tell.
             Got::Unknown(mark) => return mark.clone(),
             Got::Missing if last.is_null() => last = ctx.left_out(path),
+            // Providers before default tags write only these.
+            Got::Unset if !last.is_null() => return json!({}),
             Got::Value(_) | Got::Unset | Got::Missing => {}
         }
     }
