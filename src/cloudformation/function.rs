@@ -321,6 +321,8 @@ impl<'t> Resolver<'t> {
                     return Ok(yes);
                 }
                 let removable = yes.may_be_absent() || no.may_be_absent();
+                // What may not be there at all is not known to be set, however secret it is.
+                let gap = if removable { Gap::after_apply(gap.subject) } else { gap };
                 Ok(Value::Unknown(Gap { removable, ..gap }))
             }
         }

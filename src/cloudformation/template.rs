@@ -330,6 +330,13 @@ impl Notes {
             if let Some((inner, _)) = attributes.iter().find(|(inner, _)| is_macro(&inner.name)) {
                 self.push(file, inner.span.start, &key.name, &format!("`{}` can rewrite the resource", inner.name));
             }
+            const OF_OTHERS: &[&str] =
+                &["AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::ServiceCatalog::CloudFormationProvisionedProduct"];
+            let nested = entry(attributes, "Type").and_then(|node| file.scalar(node)).filter(|kind| OF_OTHERS.contains(&kind.as_ref()));
+            if let Some(kind) = nested {
+                self.rewritten = true;
+                self.push(file, key.span.start, &key.name, &format!("resources of the template that `{kind}` names are not seen"));
+            }
             if let Some(kind) = entry(attributes, "Type").and_then(|node| file.scalar(node))
                 && (kind.ends_with("::MODULE") || kind == "LocalModule")
             {

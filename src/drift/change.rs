@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::compare::{Comparison, Difference, Keys, compare};
+use super::compare::{Comparison, Difference, Keys, Of, compare};
 use crate::estate::{CODE, Coverage, Estate, Resource};
 
 /// What became of a resource.
@@ -12,6 +12,17 @@ use crate::estate::{CODE, Coverage, Estate, Resource};
 pub(crate) enum Change {
     /// It is in the second estate only. The position there.
     Appeared(usize),
+    /// Nobody can say what appeared, vanished or changed there: it was not listed on one of the days, or on both.
+    Unseen {
+        /// Type.
+        kind: String,
+        /// Account.
+        account: String,
+        /// Region.
+        region: String,
+        /// Why.
+        why: String,
+    },
     /// It is in the first estate only. The position there.
     Vanished(usize),
     /// It is in both, and not the same. The position in the second, and what differs.
@@ -55,11 +66,12 @@ pub(crate) fn changes(first: &Estate, second: &Estate) -> Vec<Change> {
         match (old.get(key), new.get(key)) {
             (Some(a), Some(b)) => {
                 let (was, is) = (&first.resources[*a], &second.resources[*b]);
-                let Comparison { differences, mut unread, .. } = compare(was, is, &second_keys);
+                let of = if first.run.declared.is_none() && second.run.declared.is_none() { Of::Days } else { Of::Plan };
+                let Comparison { differences, mut unread, .. } = compare(was, is, &second_keys, of);
                 // What code does not say it leaves to AWS; what AWS did not say before may have changed since.
                 unread.retain(|_| second.run.declared.is_none());
-                if first.run.declared.is_none() {
-                    unread.extend(compare(is, was, &first_keys).unread);
+                if first.run.declared.is_none() && of == Of::Plan {
+                    unread.extend(compare(is, was, &first_keys, of).unread);
                 }
                 if !differences.is_empty() {
                     found.push(Change::Changed(*b, differences));
@@ -80,5 +92,18 @@ pub(crate) fn changes(first: &Estate, second: &Estate) -> Vec<Change> {
             (None, None) => {}
         }
     }
+    let mut unseen: BTreeMap<(String, String, String), String> = BTreeMap::new();
+    for estate in [first, second] {
+        for listing in &estate.listings {
+            if let Some(gap) = listing.gap.as_ref().filter(|_| estate.run.declared.is_none()) {
+                unseen.insert((listing.kind.clone(), listing.account.clone(), listing.region.clone()), gap.to_string());
+            }
+        }
+        for account in estate.run.accounts.iter().filter(|a| a.gap.is_some()) {
+            let why = account.gap.as_ref().map(ToString::to_string).unwrap_or_default();
+            unseen.insert(("every type".to_owned(), account.id.clone(), "*".to_owned()), why);
+        }
+    }
+    found.extend(unseen.into_iter().map(|((kind, account, region), why)| Change::Unseen { kind, account, region, why }));
     found
 }

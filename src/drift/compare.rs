@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::estate::{Estate, Fetched, Gap, Record, Resource, UNKNOWN_TAG, Value};
+use crate::estate::{Estate, Fetched, Gap, Reason, Record, Resource, UNKNOWN_TAG, Value};
 
 /// A property that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,6 +55,10 @@ const MOVED: &[(&str, &str, &str)] = &[
 /// What AWS says by leaving a property out.
 const ABSENT_MEANS: &[(&str, &str, &str)] =
     &[("AWS::EC2::Instance", "auto_recovery", "default"), ("AWS::EFS::FileSystem", "replication_overwrite_protection", "ENABLED")];
+
+/// Lists that grow and shrink by scaling, beyond what code declares of them.
+const GROWS: &[(&str, &str)] =
+    &[("AWS::ElasticLoadBalancingV2::TargetGroup", "targets"), ("AWS::ElasticLoadBalancingV2::TargetGroup", "target_instance_ids")];
 
 /// Elements of lists that AWS adds by itself, and no code declares.
 fn of_aws(kind: &str, field: &str, element: &Value) -> bool {
@@ -102,17 +106,36 @@ impl Keys {
     }
 }
 
-/// What differs between a resource as it is declared and as it was seen. What the code does not say is
-/// not compared.
-pub(crate) fn compare(declared: &Resource, seen: &Resource, keys: &Keys) -> Comparison {
+/// What is compared with what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// What states declare, with what was seen: they are all there is, so what only AWS has was not declared.
+    Code,
+    /// Code with something else: what it does not say is not compared.
+    Plan,
+    /// What was seen on one day, with what was seen on another: everything counts.
+    Days,
+}
+
+/// What differs between a resource as it is declared, or was, and as it was seen.
+pub(crate) fn compare(declared: &Resource, seen: &Resource, keys: &Keys, of: Of) -> Comparison {
     let mut found = Comparison::default();
+    let days = of == Of::Days;
     if let (Value::Record(_), Value::Unknown(gap)) = (&declared.properties, &seen.properties) {
         found.unread.push(Unread { attribute: String::new(), gap: Arc::clone(gap) });
     }
     if let (Value::Record(code), Value::Record(live)) = (&declared.properties, &seen.properties) {
         for ((field, ours), theirs) in code.ty.fields.iter().zip(&code.values).zip(&live.values) {
             let moved = MOVED.iter().any(|(kind, name, _)| *kind == declared.kind.name && *name == field.name);
-            if moved || ours.is_unknown() || upgraded(&field.name, ours, theirs, code) {
+            if !days && (moved || upgraded(&field.name, ours, theirs, code)) {
+                continue;
+            }
+            if let Value::Unknown(gap) = ours {
+                // A value that is set and hidden may differ; what the code leaves to AWS cannot.
+                let hides = days || (of == Of::Code && matches!(gap.reason, Reason::Sensitive | Reason::NotCollected));
+                if hides {
+                    found.unread.push(Unread { attribute: field.name.clone(), gap: Arc::clone(gap) });
+                }
                 continue;
             }
             if let Value::Unknown(gap) = theirs {
@@ -123,16 +146,17 @@ pub(crate) fn compare(declared: &Resource, seen: &Resource, keys: &Keys) -> Comp
             let kind = declared.kind.name.as_str();
             let absent = ABSENT_MEANS.iter().find(|(k, name, _)| *k == kind && *name == field.name);
             let means = |value: &Value| matches!((value, absent), (Value::String(text), Some((_, _, word))) if **text == **word);
-            if (means(ours) && *theirs == Value::Null) || (means(theirs) && *ours == Value::Null) {
+            if !days && ((means(ours) && *theirs == Value::Null) || (means(theirs) && *ours == Value::Null)) {
                 continue;
             }
             let theirs = match theirs {
-                Value::List(items) if items.iter().any(|item| of_aws(kind, &field.name, item)) => {
+                Value::List(items) if !days && items.iter().any(|item| of_aws(kind, &field.name, item)) => {
                     &Value::List(items.iter().filter(|item| !of_aws(kind, &field.name, item)).cloned().collect())
                 }
                 other => other,
             };
-            values(&field.name, ours, theirs, keys, &mut found);
+            let of = if of == Of::Code && GROWS.contains(&(kind, field.name.as_str())) { Of::Plan } else { of };
+            values(&field.name, ours, theirs, keys, of, &mut found);
         }
     }
     if let (Some(_), Fetched::Unknown(gap)) = (tags(declared), &seen.tags) {
@@ -163,8 +187,17 @@ fn tags(resource: &Resource) -> Option<BTreeMap<&str, &str>> {
 /// Whether AWS installed a minor version by itself, as it was told to.
 fn upgraded(field: &str, ours: &Value, theirs: &Value, code: &Record) -> bool {
     let (Value::String(ours), Value::String(theirs)) = (ours, theirs) else { return false };
-    let by_itself = code.get("auto_minor_version_upgrade").is_none_or(|value| *value == Value::Bool(true) || value.is_unknown());
-    field == "engine_version" && by_itself && ours != theirs && ours.split('.').next() == theirs.split('.').next()
+    let by_itself = code.get("auto_minor_version_upgrade").is_none_or(|value| *value == Value::Bool(true));
+    if field != "engine_version" || !by_itself {
+        return false;
+    }
+    let parts = |text: &str| -> Vec<u64> {
+        text.split(['.', '_']).map(|part| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)).collect()
+    };
+    let (ours, theirs) = (parts(ours), parts(theirs));
+    // PostgreSQL 10 and later count releases by the first number; MySQL, MariaDB and Aurora by the first two.
+    let major = if ours.first().is_some_and(|first| *first >= 12) { 1 } else { 2 };
+    ours.get(..major).is_some() && ours.get(..major) == theirs.get(..major) && ours < theirs
 }
 
 /// Whether a value is how nothing is written, one way or the other.
@@ -185,15 +218,30 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn values(path: &str, ours: &Value, theirs: &Value, keys: &Keys, found: &mut Comparison) {
+fn values(path: &str, ours: &Value, theirs: &Value, keys: &Keys, of: Of, found: &mut Comparison) {
     match (ours, theirs) {
         (Value::Record(a), Value::Record(b)) => {
             for ((field, ours), theirs) in a.ty.fields.iter().zip(&a.values).zip(&b.values) {
-                values(&format!("{path}.{}", field.name), ours, theirs, keys, found);
+                values(&format!("{path}.{}", field.name), ours, theirs, keys, of, found);
+            }
+        }
+        (Value::List(a), Value::List(b)) if of == Of::Code && lists(a, b, keys) && more(a, b, keys).is_some() => {
+            // The list is not known to be whole, and AWS has more than is declared.
+            let gap = more(a, b, keys).expect("internal error: asked above");
+            if gap.reason == Reason::NotInPlan {
+                let known: Vec<&Value> = a.iter().filter(|item| !item.is_unknown()).collect();
+                let (declared, seen) = (serde_json::to_value(known).unwrap_or_default(), serde_json::to_value(theirs).unwrap_or_default());
+                found.differences.push(Difference { attribute: path.to_owned(), declared, seen });
+            } else {
+                found.unread.push(Unread { attribute: path.to_owned(), gap: Arc::clone(gap) });
             }
         }
         _ if same(ours, theirs, keys) => {
-            let hidden = if ours.is_unknown() { None } else { gap_in(theirs) };
+            let hidden = match (ours, of) {
+                (Value::Unknown(gap), Of::Days) => Some(gap),
+                (Value::Unknown(_), Of::Code | Of::Plan) => None,
+                _ => gap_in(theirs).or_else(|| gap_in(ours).filter(|_| of == Of::Days)),
+            };
             found.unread.extend(hidden.map(|gap| Unread { attribute: path.to_owned(), gap: Arc::clone(gap) }));
         }
         _ => {
@@ -201,6 +249,21 @@ fn values(path: &str, ours: &Value, theirs: &Value, keys: &Keys, found: &mut Com
             found.differences.push(Difference { attribute: path.to_owned(), declared: json(ours), seen: json(theirs) });
         }
     }
+}
+
+/// The gap that stands for elements of ours that are not known, where theirs has elements that no known one of ours is.
+fn more<'v>(ours: &'v [Value], theirs: &[Value], keys: &Keys) -> Option<&'v Arc<Gap>> {
+    let gap = ours.iter().find_map(|item| match item {
+        Value::Unknown(gap) => Some(gap),
+        _ => None,
+    })?;
+    let mut left: Vec<&Value> = theirs.iter().filter(|item| !item.is_unknown()).collect();
+    for value in ours.iter().filter(|item| !item.is_unknown()) {
+        if let Some(at) = left.iter().position(|other| same(value, other, keys)) {
+            left.swap_remove(at);
+        }
+    }
+    (!left.is_empty()).then_some(gap)
 }
 
 /// The first gap in a value.

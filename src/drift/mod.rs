@@ -20,7 +20,7 @@ use crate::estate::{
 };
 
 pub(crate) use change::{Change as EstateChange, changes};
-pub(crate) use compare::{Comparison, Difference, Keys, Unread, compare};
+pub(crate) use compare::{Comparison, Difference, Keys, Of, Unread, compare};
 pub(crate) use ignore::{Ignore, ignores, notes};
 pub(crate) use owner::{Owner, owners};
 
@@ -172,11 +172,12 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
         match found {
             Some(at) => {
                 let earlier = matched.insert(at, number);
-                let partial = resource.declared.as_ref().is_some_and(|d| d.partial);
-                if earlier.is_some() && !partial {
+                let partial = |resource: &Resource| resource.declared.as_ref().is_some_and(|d| d.partial);
+                let whole = |number: usize| !partial(&declared.resources[number]);
+                if earlier.is_some_and(whole) && !partial(resource) {
                     entry.status = Status::Twice;
                 } else {
-                    let Comparison { differences, unread, compared } = compare(resource, &seen.resources[at], &keys);
+                    let Comparison { differences, unread, compared } = compare(resource, &seen.resources[at], &keys, Of::Code);
                     drift.compared += compared;
                     (entry.differences, entry.unread) = (differences, unread);
                     entry.settle();
@@ -215,6 +216,15 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
         let entry =
             Entry { status, declared: None, seen: Some(at), differences: Vec::new(), unread: Vec::new(), owner, gap, ignored: None };
         drift.entries.push(entry);
+    }
+    // What was never listed may hold anything.
+    for kind in kinds {
+        for account in &seen.run.accounts {
+            drift.gaps.extend(seen.run.regions.iter().filter_map(|region| coverage.gap(kind, &account.id, region)));
+        }
+    }
+    if seen.run.accounts.is_empty() || seen.run.regions.is_empty() {
+        drift.gaps.insert(Arc::new(out_of_reach("code", "", "", "any account or region: the estate holds none that was looked at")));
     }
     for listing in seen.listings.iter().filter(|l| kinds.contains(l.kind.as_str())) {
         drift.gaps.extend(listing.gap.clone().map(Arc::new));

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::estate::{Estate, Fetched, Resource, Value};
+use crate::estate::{Estate, Fetched, Record, Resource, Value};
 
 /// Who made a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,28 @@ pub(crate) fn owners(estate: &Estate, matched: &HashMap<usize, usize>) -> HashMa
     owners
 }
 
+fn records(of: Option<&Value>) -> Option<Vec<&Record>> {
+    let Some(Value::List(items)) = of else { return None };
+    items.iter().map(|item| if let Value::Record(record) = item { Some(record.as_ref()) } else { None }).collect()
+}
+
+/// Whether a default group is as AWS makes it: nobody else may connect to its members. What could not be read is not.
+fn admits_itself_only(group: &Resource) -> bool {
+    let empty = |value: Option<&Value>| matches!(value, Some(Value::List(items)) if items.is_empty());
+    let itself = |pair: &&Record| matches!(pair.get("group_id"), Some(Value::String(id)) if *id == group.id);
+    let admits = |rule: &&Record| {
+        ["cidr_ips", "cidr_ipv6s", "prefix_list_ids"].iter().all(|name| empty(rule.get(name)))
+            && records(rule.get("user_id_group_pairs")).is_some_and(|pairs| pairs.iter().all(itself))
+    };
+    records(group.property("ip_permissions")).is_some_and(|rules| rules.iter().all(admits))
+}
+
+/// Whether a main route table is as AWS makes it. What could not be read is not.
+fn routes_locally_only(table: &Resource) -> bool {
+    let local = |route: &&Record| matches!(route.get("gateway_id"), Some(Value::String(id)) if &**id == "local");
+    records(table.property("routes")).is_some_and(|routes| routes.iter().all(local))
+}
+
 type Condition = fn(&Resource) -> bool;
 
 fn always(_: &Resource) -> bool {
@@ -92,13 +114,10 @@ const PART_OF: &[(&str, &str, &str, Condition)] = &[
         matches!(r.property("attachments"), Some(Value::List(list)) if list.iter().any(|a| matches!(a, Value::Record(a) if a.get("delete_on_termination") != Some(&Value::Bool(false)))))
     }),
     ("AWS::EC2::NetworkInterface", "attachment_instance_id", "AWS::EC2::Instance", always),
-    ("AWS::EC2::RouteTable", "vpc_id", "AWS::EC2::VPC", |r| r.property("main") == Some(&Value::Bool(true))),
-    (
-        "AWS::EC2::SecurityGroup",
-        "vpc_id",
-        "AWS::EC2::VPC",
-        |r| matches!(r.property("group_name"), Some(Value::String(name)) if &**name == "default"),
-    ),
+    ("AWS::EC2::RouteTable", "vpc_id", "AWS::EC2::VPC", |r| r.property("main") == Some(&Value::Bool(true)) && routes_locally_only(r)),
+    ("AWS::EC2::SecurityGroup", "vpc_id", "AWS::EC2::VPC", |r| {
+        matches!(r.property("group_name"), Some(Value::String(name)) if &**name == "default") && admits_itself_only(r)
+    }),
 ];
 
 fn own(resource: &Resource) -> Option<Owner> {

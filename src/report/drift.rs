@@ -203,10 +203,12 @@ impl<'a> DriftReport<'a> {
             self.drift.count(Status::Unknown) + self.drift.count(Status::Unread),
             self.drift.entries.iter().filter(|e| e.ignored.is_some()).count(),
         )];
-        let mut owners: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut owners: BTreeMap<String, u64> = BTreeMap::new();
         for owner in self.drift.entries.iter().filter_map(|e| e.owner.as_ref()) {
-            *owners.entry(&owner.by).or_default() += 1;
+            let by = if owner.certain { owner.by.clone() } else { format!("{} by a tag that anybody can set", owner.by) };
+            *owners.entry(by).or_default() += 1;
         }
+        let owners: BTreeMap<&str, u64> = owners.iter().map(|(by, n)| (by.as_str(), *n)).collect();
         let list = |counts: &BTreeMap<&str, u64>| counts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ");
         if !owners.is_empty() {
             lines.push(format!("Made by something else: {}", list(&owners)));
@@ -344,6 +346,10 @@ impl DiffReport<'_> {
                 EstateChange::Appeared(at) => diff_line("appeared", &self.second.resources[*at], &[][..], None),
                 EstateChange::Vanished(at) => diff_line("vanished", &self.first.resources[*at], &[][..], None),
                 EstateChange::Changed(at, differences) => diff_line("changed", &self.second.resources[*at], differences.as_slice(), None),
+                EstateChange::Unseen { kind, account, region, why } => {
+                    let (arn, id, differences) = ("", "what was not listed", Vec::new());
+                    DiffLine { change: "unknown", kind, arn, id, account, region, differences, why: Some(why) }
+                }
                 EstateChange::Unknown { first, second, why } => {
                     let resource = match (first, second) {
                         (_, Some(at)) => &self.second.resources[*at],
@@ -359,7 +365,7 @@ impl DiffReport<'_> {
 
     /// 1 where something changed, 3 where nobody can say, else 0.
     pub(crate) fn exit_code(&self) -> u8 {
-        let open = |change: &EstateChange| matches!(change, EstateChange::Unknown { .. });
+        let open = |change: &EstateChange| matches!(change, EstateChange::Unknown { .. } | EstateChange::Unseen { .. });
         match (self.changes.iter().any(|c| !open(c)) || !self.turned.is_empty(), self.changes.iter().any(open)) {
             (true, _) => 1,
             (false, true) => 3,

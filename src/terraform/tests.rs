@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Assumed, plan, states};
 use crate::declared::{build, kinds};
-use crate::drift::{Keys, Status, compare, drift};
+use crate::drift::{Keys, Of, Status, compare, drift};
 use crate::estate::{CODE, Estate, Value};
 use crate::isolation;
 
@@ -137,7 +137,7 @@ fn a_plan_of_everything_and_what_comes_of_it_are_the_same() {
     for resource in before.resources.iter().filter(|r| r.kind.service != CODE) {
         let declared = resource.declared.as_ref().unwrap();
         let made = by_address[declared.address.as_str()];
-        let found = compare(resource, made, &keys);
+        let found = compare(resource, made, &keys, Of::Plan);
         assert_eq!(found.differences, [], "{}", declared.address);
         compared += found.compared;
         types.insert(resource.kind.name.as_str());
@@ -187,7 +187,7 @@ fn the_rest_of_the_types_is_the_same_as_well() {
     let mut types = BTreeSet::new();
     for resource in declared.resources.iter() {
         let live = seen.resources.iter().find(|r| r.kind.name == resource.kind.name && r.arn == resource.arn).unwrap();
-        let found = compare(resource, live, &keys);
+        let found = compare(resource, live, &keys, Of::Code);
         assert!(found.differences.is_empty() && found.compared >= 2, "{}: {found:?}", resource.arn);
         types.insert(resource.kind.name.as_str());
     }

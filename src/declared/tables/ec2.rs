@@ -34,7 +34,13 @@ fn attachment(ctx: &Ctx<'_>) -> Json {
 
 /// Groups of the primary interface; those of others are added where AWS lists them.
 fn groups(ctx: &Ctx<'_>) -> Json {
+    // An interface that is made by itself has its own.
+    if ctx.blocks("network_interface").is_ok_and(|blocks| !blocks.is_empty()) {
+        return ctx.missing("groups of its interfaces");
+    }
     match ctx.or("vpc_security_group_ids", Unset::Output) {
+        // Every instance has one: where none is named, that of its VPC.
+        Json::Array(groups) if groups.is_empty() => ctx.missing("the group that AWS gives it"),
         Json::Array(mut groups) => {
             groups.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
             let made = matches!(ctx.object.action, Some(crate::estate::Action::Create | crate::estate::Action::Replace));
