@@ -462,6 +462,18 @@ fn what_is_configured_and_not_known_yet_is_unknown() {
 }
 
 #[test]
+fn options_that_do_not_fit_are_refused() {
+    let keur = place();
+    keur.write("noop.json", content("estate/noop.json.zst"));
+    keur.write("terraform.tfstate", content("estate/terraform.tfstate"));
+    keur.run(["check", "--state", "terraform.tfstate", "--stack", "x"]).exits(2).says(&["--stack is for --template"]);
+    keur.run(["check", "--plan", "noop.json", "--region", "Frankfurt"]).exits(2).says(&["eu-central-1"]);
+    keur.run(["check", "--plan", "noop.json", "--format", "json=noop.json"]).exits(2).says(&["would replace what is read"]);
+    keur.run(["diff", "noop.json", "noop.json", "--format", "json=./noop.json"]).exits(2).says(&["would replace what is read"]);
+    keur.run(["check", "--plan", "no-such.json"]).exits(2).says(&["no-such.json", "hint"]);
+}
+
+#[test]
 fn an_import_is_judged() {
     let keur = place();
     let mut plan: Value = serde_json::from_slice(&content("cases/no-op/plan.json")).expect("a plan");
@@ -495,6 +507,9 @@ async fn three_changes_by_hand_are_three_lines() {
     for name in ["bookings", "reports"] {
         let made = database(name).await.expect("CreateDBInstance").db_instance.expect("a database");
         let text = |value: Option<String>| value.map_or(Value::Null, Value::from);
+        let parameters = made.db_parameter_groups.iter().flatten().next().and_then(|group| group.db_parameter_group_name.clone());
+        let subnets = made.db_subnet_group.and_then(|group| group.db_subnet_group_name);
+        let groups: Vec<String> = made.vpc_security_groups.iter().flatten().filter_map(|g| g.vpc_security_group_id.clone()).collect();
         declared.push((
             "aws_db_instance",
             name,
@@ -502,6 +517,8 @@ async fn three_changes_by_hand_are_three_lines() {
                 "arn": text(made.db_instance_arn), "id": text(made.dbi_resource_id.clone()), "resource_id": text(made.dbi_resource_id),
                 "identifier": name, "identifier_prefix": "", "engine": "postgres", "engine_version": "16.3", "engine_version_actual": "16.3",
                 "instance_class": "db.m6g.large", "multi_az": true, "storage_encrypted": true, "kms_key_id": text(made.kms_key_id),
+                "availability_zone": text(made.availability_zone), "parameter_group_name": text(parameters),
+                "db_subnet_group_name": text(subnets), "vpc_security_group_ids": groups,
                 "backup_retention_period": 7, "deletion_protection": false, "publicly_accessible": made.publicly_accessible,
                 "auto_minor_version_upgrade": made.auto_minor_version_upgrade, "copy_tags_to_snapshot": made.copy_tags_to_snapshot,
                 "replicate_source_db": "", "replicas": [], "snapshot_identifier": null, "manage_master_user_password": null,

@@ -108,8 +108,12 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     for output in &args.format {
         if let Some(path) = &output.path {
             output::check_writable(path)?;
+            let source = &args.source;
+            let single = [&source.plan, &source.template, &source.estate].into_iter().flatten();
+            output::check_apart(path, single.chain(&source.state).chain(&args.declared).map(PathBuf::as_path))?;
         }
     }
+    args.code.fits(&args.source)?;
     refuse_two_on_stdout(&args.format)?;
     if args.all && args.source.plan.is_none() && args.source.state.is_empty() && args.source.template.is_none() {
         return Err(super::Failure::usage("--all is for --plan, --state and --template").hint("a run over AWS counts everything anyway"));

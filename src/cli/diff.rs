@@ -37,6 +37,7 @@ pub(super) fn run(args: DiffArgs, terminal: &Terminal) -> Outcome {
     for output in &args.format {
         if let Some(path) = &output.path {
             output::check_writable(path)?;
+            output::check_apart(path, [args.first.as_path(), &args.second])?;
         }
     }
     refuse_two_on_stdout(&args.format)?;

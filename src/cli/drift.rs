@@ -99,6 +99,7 @@ pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
     for output in &args.format {
         if let Some(path) = &output.path {
             output::check_writable(path)?;
+            output::check_apart(path, args.state.iter().chain(&args.estate).map(PathBuf::as_path))?;
         }
     }
     refuse_two_on_stdout(&args.format)?;

@@ -44,6 +44,18 @@ pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Refuses to write over what is read.
+pub(super) fn check_apart<'p>(output: &Path, inputs: impl IntoIterator<Item = &'p Path>) -> Result<(), Failure> {
+    let Ok(own) = output.canonicalize() else { return Ok(()) };
+    match inputs.into_iter().find(|input| input.canonicalize().is_ok_and(|input| input == own)) {
+        Some(input) => {
+            let problem = format!("{}: the output would replace what is read", input.display());
+            Err(Failure::usage(problem).hint("give the output another path"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Writes a file that is there whole or not at all.
 pub(super) fn to_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::usage(format!("{}: {error}", path.display()));

@@ -43,7 +43,7 @@ pub(super) struct SourceArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct PlaceArgs {
     /// Region of what the code gives none, as the provider took it from its environment
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", value_parser = region)]
     pub(super) region: Option<String>,
     /// Account of what the code gives none
     #[arg(long, value_name = "ID", value_parser = account)]
@@ -66,6 +66,24 @@ pub(super) struct CodeArgs {
     pub(super) stack: Option<String>,
 }
 
+impl CodeArgs {
+    /// Refuses options of a source that was not given: clap lets them pass beside another source.
+    pub(super) fn fits(&self, source: &SourceArgs) -> Result<(), Failure> {
+        let wrong =
+            |option: &str, of: &str| Err(Failure::usage(format!("{option} is for {of}")).hint(format!("leave it out, or give {of}")));
+        if self.source.is_some() && source.plan.is_none() {
+            return wrong("--source", "--plan");
+        }
+        if !self.parameters.is_empty() && source.template.is_none() {
+            return wrong("--parameter", "--template");
+        }
+        if self.stack.is_some() && source.template.is_none() {
+            return wrong("--stack", "--template");
+        }
+        Ok(())
+    }
+}
+
 impl PlaceArgs {
     fn assumed(&self) -> Assumed {
         Assumed { region: self.region.clone(), account: self.account.clone() }
@@ -77,6 +95,10 @@ fn parameter(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is written NAME=VALUE".to_owned()),
     }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    if terraform::is_region(text) { Ok(text.to_owned()) } else { Err("a region is written like `eu-central-1`".to_owned()) }
 }
 
 fn account(text: &str) -> Result<String, String> {
@@ -143,7 +165,8 @@ impl From<terraform::Error> for Failure {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint("give the path of a file that exists and may be read"))
 }
 
 /// The states of a run, as one estate.

@@ -61,9 +61,12 @@ fn ignore(reader: &mut Reader<'_>, node: &Node) -> Option<Ignore> {
     }
     for (pattern, span) in &resources {
         // A pattern of stars alone would hide everything, today and for ever.
-        if pattern.chars().filter(|c| *c != '*').count() < 3 && kind.is_none() {
+        let unlike =
+            ["arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-0a1b", "arn:aws:s3:::clinic-logs", "arn:aws:iam::123456789012:role/Deploy"];
+        let wide = pattern.chars().filter(|c| *c != '*').count() < 3 || unlike.iter().filter(|arn| glob(pattern, arn)).count() > 1;
+        if wide && kind.is_none() {
             let found = reader.wrong(Code::BadValue, format!("`{pattern}` would hide nearly everything"), span.clone(), "too wide");
-            found.help.push("name the resources, a pattern with more than two characters besides `*`, or a `type`".to_owned());
+            found.help.push("name the resources, a pattern of more than what all ARNs begin with, or a `type`".to_owned());
         }
     }
     Some(Ignore {

@@ -18,6 +18,7 @@ use crate::declared::Reading;
 use crate::estate::Registry;
 
 pub(crate) use read::{Error, sha256, text_of};
+pub(crate) use region::is_region;
 
 /// What the caller says where the code does not.
 #[derive(Debug, Clone, Default)]

@@ -404,8 +404,19 @@ impl Reader<'_> {
     /// What the plan says will be, and does not list among its changes: somebody has taken it out of the
     /// file. It is there, and the plan is not whole.
     fn left_over(&self, document: &Document<'_>, changes: &[(ResourceChange<'_>, Address)], after: &mut Reading<'_>) {
+        let odd = changes.iter().filter(|(change, _)| !matches!(change.mode.as_str(), "managed" | "data")).count();
+        if odd > 0 {
+            after
+                .run
+                .incomplete
+                .push(gap(format!("{odd} changes are neither of resources nor of data sources: nobody knows what they do")));
+        }
         let values: Option<Values<'_>> = document.planned_values.and_then(|raw| serde_json::from_str(raw.get()).ok());
-        let Some(values) = values else { return };
+        let Some(values) = values else {
+            let what = if document.planned_values.is_some() { "cannot be read" } else { "are not in the file" };
+            after.run.incomplete.push(gap(format!("the planned values {what}: whether the changes are whole cannot be told")));
+            return;
+        };
         let listed: HashSet<&str> = changes.iter().map(|(change, _)| change.address.as_str()).collect();
         let all = values.all();
         let left: Vec<_> = all.iter().filter(|shown| shown.mode == "managed" && !listed.contains(shown.address.as_str())).collect();
@@ -484,7 +495,14 @@ fn merge(after: Json, unknowns: &Json, sensitive: &Json, path: &mut String, wait
     if *unknowns == Json::Bool(true) {
         return waiting(path, is_list(path));
     }
-    if *sensitive == Json::Bool(true) && !after.is_null() {
+    let empty = match &after {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+        Json::Bool(_) | Json::Number(_) => false,
+    };
+    if *sensitive == Json::Bool(true) && !empty {
         return unknown(Reason::Sensitive, path.as_str());
     }
     let nothing = Json::Null;
@@ -519,8 +537,12 @@ fn merge(after: Json, unknowns: &Json, sensitive: &Json, path: &mut String, wait
         }
         Json::Array(items) => {
             let len = path.len();
+            // Elements of which nothing but the place is known.
+            let more = unknowns.as_array().map_or(&[][..], |all| all.get(items.len()..).unwrap_or_default());
+            let more: Vec<Json> = more.iter().filter(|u| holds_true(u)).map(|_| Json::Null).collect();
             items
                 .into_iter()
+                .chain(more)
                 .enumerate()
                 .map(|(at, item)| {
                     path.push_str(&format!("[{at}]"));
@@ -644,6 +666,11 @@ impl DataSources {
         let mut found: Option<&str> = None;
         for (address, value) in values {
             let address = Address::parse(address)?;
+            // One that is asked for a certain region tells nothing of its provider.
+            let asks = |name: &&str| config.resource(&address).and_then(|r| r.get("expressions")?.get(*name)).is_some();
+            if ["name", "region", "endpoint"].iter().any(|name| asks(&name)) {
+                continue;
+            }
             let provider = config.resource(&address).and_then(|r| r.get("provider_config_key")).and_then(Json::as_str);
             if provider.is_some_and(|provider| provider != key) {
                 continue;

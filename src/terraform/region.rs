@@ -184,7 +184,7 @@ pub(super) fn is_account(text: &str) -> bool {
 }
 
 /// Whether a text looks like the name of a region.
-pub(super) fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let mut parts = text.rsplitn(2, '-');
     let number = parts.next().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
     number && parts.next().is_some_and(|rest| rest.contains('-') && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))

@@ -125,6 +125,57 @@ fn what_could_not_be_read_is_not_as_declared() {
     assert_eq!(status(&seen).0, Status::Unread);
 }
 
+/// What somebody added by hand to a list that only parts fill, and what nobody listed.
+#[test]
+fn additions_by_hand_and_what_was_not_listed_are_told() {
+    let declared = stated("estate/terraform.tfstate");
+    let mut live = seen();
+    isolation::assign(&mut live, &isolation::Environments::ByTag);
+    let status = |live: &Estate, id: &str| {
+        let drift = drift(&declared, live, &kinds(), &[], live.run.as_of);
+        let entry = drift.entries.iter().find(|e| e.seen.is_some_and(|at| &*live.resources[at].id == id)).unwrap();
+        (entry.status, entry.differences.iter().map(|d| d.attribute.clone()).collect::<Vec<_>>())
+    };
+    let at = live.resources.iter().position(|r| r.kind.name == "AWS::IAM::Group").unwrap();
+    let group = live.resources[at].clone();
+    assert_eq!(status(&live, &group.id).0, Status::InSync);
+    let Value::Record(record) = &group.properties else { panic!("no record") };
+    let position = record.ty.fields.iter().position(|field| &*field.name == "attached_managed_policies").unwrap();
+    let mut changed = record.as_ref().clone();
+    let Value::List(policies) = &changed.values[position] else { panic!("no list") };
+    let mut more = policies.to_vec();
+    more.push(Value::string("arn:aws:iam::aws:policy/AdministratorAccess"));
+    changed.values[position] = Value::List(more.into());
+    live.resources[at].properties = Value::Record(changed.into());
+    assert_eq!(status(&live, &group.id), (Status::Changed, vec!["attached_managed_policies".to_owned()]));
+    live.resources[at] = group;
+
+    // A type that was never listed: what is there of it, nobody knows.
+    let drift_of = |live: &Estate| drift(&declared, live, &kinds(), &[], live.run.as_of);
+    let before = drift_of(&live).gaps.len();
+    live.listings.retain(|listing| listing.kind != "AWS::EC2::Volume");
+    assert!(drift_of(&live).gaps.len() > before && drift_of(&live).is_open());
+}
+
+/// A day is compared with another without what drift overlooks.
+#[test]
+fn days_are_compared_to_the_letter() {
+    let first = seen();
+    let changes = crate::drift::changes(&first, &first);
+    let known = changes.iter().all(|change| !matches!(change, crate::drift::EstateChange::Changed(..)));
+    assert!(known, "an estate differs from itself: {changes:?}");
+    let mut second = seen();
+    let at = second.resources.iter().position(|r| r.kind.name == "AWS::AutoScaling::AutoScalingGroup").unwrap();
+    let Value::Record(record) = &second.resources[at].properties else { panic!("no record") };
+    let mut record = record.as_ref().clone();
+    let position = record.ty.fields.iter().position(|field| &*field.name == "desired_capacity").unwrap();
+    record.values[position] = Value::Int(99);
+    second.resources[at].properties = Value::Record(record.into());
+    let changes = crate::drift::changes(&first, &second);
+    let changed: Vec<_> = changes.iter().filter(|change| matches!(change, crate::drift::EstateChange::Changed(..))).collect();
+    assert_eq!(changed.len(), 1, "{changed:?}");
+}
+
 /// What is known before anything is made is as it is afterwards.
 #[test]
 fn a_plan_of_everything_and_what_comes_of_it_are_the_same() {
