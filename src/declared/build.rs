@@ -306,7 +306,7 @@ fn elsewhere(object: &Object, part: &Part, key: &str, registry: &Registry) -> Dr
     };
     let (id, arn, name) = identity(mapping, &stub);
     let (id, name) = if key.starts_with("arn:") { (id_of(key), name) } else { (id, name) };
-    let missing = |path: &str| unknown(Reason::NotInPlan, format!("{}: {path}", name));
+    let missing = |path: &str| unknown(Reason::OutOfReach, format!("{path} of {name}, which the code does not declare"));
     let properties = kind.properties.fields.iter().map(|f| (f.name.clone(), missing(&f.name))).collect();
     let tags = missing("tags");
     // Until a part changes it, nothing of it changes.

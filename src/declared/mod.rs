@@ -54,6 +54,9 @@ pub(crate) fn reference(address: &str, source_type: &str) -> Json {
     json!({ UNKNOWN_KEY: Gap::mark(Reason::Referenced, Some(source_type), address) })
 }
 
+/// The member of an instance under which a plan puts the tags of its provider: its disks have them as well.
+pub(crate) const PROVIDER_TAGS: &str = "tags of the provider";
+
 /// Stands as the type of keys that AWS makes and manages by itself where nobody names one.
 pub(crate) const AWS_KEY: &str = "aws-managed-key";
 

@@ -16,7 +16,7 @@ use super::read::{Document, Error, needs_plan, sha256};
 use super::region::{self, Around, Identity, Witnesses};
 use super::state::Values;
 use super::{Assumed, Plan};
-use crate::declared::{Change, Object, Reading, hide_tags, holds, is_marked, marked, reference, unknown};
+use crate::declared::{Change, Object, PROVIDER_TAGS, Reading, hide_tags, holds, is_marked, marked, reference, unknown};
 use crate::estate::{Action, DeclaredRun, Gap, Reason, RegionFrom, Registry, SourceDigest};
 
 #[derive(Deserialize)]
@@ -197,7 +197,8 @@ pub(super) fn read<'r>(
             before.push(object(old, Some(Action::NoOp)));
         }
         // What is replaced and forgotten stays as well, beside the new one.
-        if body.actions.iter().any(|action| action == "forget") && action != Action::Forget {
+        let stays_too = body.actions.iter().any(|action| action == "forget") && action != Action::Forget;
+        if stays_too {
             let stays = Object {
                 address: format!("{} (forgotten)", change.address),
                 ..object(old.clone().unwrap_or_default(), Some(Action::NoOp))
@@ -212,6 +213,7 @@ pub(super) fn read<'r>(
             Action::Forget => after.push(object(old.unwrap_or(nothing), Some(Action::NoOp))),
             Action::Delete => after.push(object(old.unwrap_or(nothing), Some(action))),
             Action::NoOp | Action::Create => after.push(object(new.unwrap_or(nothing), Some(action))),
+            Action::Replace if stays_too => after.push(object(new.unwrap_or(nothing), Some(Action::Create))),
             Action::Update | Action::Replace => after.push(Object { before: old, ..object(new.unwrap_or(nothing), Some(action)) }),
         }
     }
@@ -310,6 +312,11 @@ impl Reader<'_> {
         if body.actions != ["no-op"] {
             self.default_tags(address, &mut attributes);
         }
+        if address.kind == "aws_instance"
+            && let (Some(map), Some(tags)) = (attributes.as_object_mut(), self.tags_of_provider(address))
+        {
+            map.insert(PROVIDER_TAGS.to_owned(), Json::Object(tags));
+        }
         hide_tags(&mut attributes);
         Some(attributes)
     }
@@ -320,8 +327,7 @@ impl Reader<'_> {
             return unknown(Reason::AfterApply, path);
         }
         let mut expression = expressions;
-        let mut depth = 0;
-        for step in own.split(['.', '[']).filter(|step| !step.is_empty()) {
+        for (depth, step) in own.split(['.', '[']).filter(|step| !step.is_empty()).enumerate() {
             let step = step.trim_end_matches(']');
             expression = match expression {
                 Some(Json::Array(blocks)) => match step.parse::<usize>() {
@@ -339,7 +345,6 @@ impl Reader<'_> {
             if expression.is_none() && depth == 0 && own.trim_start_matches('.').contains(['.', '[']) {
                 return unknown(Reason::AfterApply, format!("{path}, from a dynamic block"));
             }
-            depth += 1;
         }
         let Some(expression) = expression else { return unknown(Reason::AwsDecides, path) };
         let Some(references) = expression.get("references").and_then(Json::as_array) else {
@@ -383,22 +388,27 @@ impl Reader<'_> {
         if !is_marked(all) && !without {
             return;
         }
-        let provider = self.provider_key(address).and_then(|key| self.config.provider(key));
-        let declared = provider.and_then(|provider| provider.get("expressions")?.get("default_tags"));
-        let default = match (provider, declared) {
-            (None, _) => return,
-            (Some(_), None) => Map::new(),
-            (Some(provider), Some(_)) => match self.config.provider_value(provider, &["default_tags", "tags"]) {
-                Some((Json::Object(tags), _)) => tags.clone(),
-                _ => {
-                    map.insert("tags_all".to_owned(), unknown(Reason::AfterApply, format!("{address}.tags_all: tags of the provider")));
-                    return;
-                }
-            },
+        if self.provider_key(address).and_then(|key| self.config.provider(key)).is_none() {
+            return;
+        }
+        let Some(mut all) = self.tags_of_provider(address) else {
+            map.insert("tags_all".to_owned(), unknown(Reason::AfterApply, format!("{address}.tags_all: tags of the provider")));
+            return;
         };
-        let mut all = default;
         all.extend(own);
         map.insert("tags_all".to_owned(), Json::Object(all));
+    }
+
+    /// The tags that the provider gives everything; none where they cannot be told.
+    fn tags_of_provider(&self, address: &Address) -> Option<Map<String, Json>> {
+        let provider = self.provider_key(address).and_then(|key| self.config.provider(key))?;
+        if provider.get("expressions").and_then(|e| e.get("default_tags")).is_none() {
+            return Some(Map::new());
+        }
+        match self.config.provider_value(provider, &["default_tags", "tags"]) {
+            Some((Json::Object(tags), _)) => Some(tags.clone()),
+            _ => None,
+        }
     }
 
     /// What the plan says will be, and does not list among its changes: somebody has taken it out of the
@@ -667,8 +677,8 @@ impl DataSources {
         for (address, value) in values {
             let address = Address::parse(address)?;
             // One that is asked for a certain region tells nothing of its provider.
-            let asks = |name: &&str| config.resource(&address).and_then(|r| r.get("expressions")?.get(*name)).is_some();
-            if ["name", "region", "endpoint"].iter().any(|name| asks(&name)) {
+            let asks = |name: &str| config.resource(&address).and_then(|r| r.get("expressions")?.get(name)).is_some();
+            if ["name", "region", "endpoint"].into_iter().any(asks) {
                 continue;
             }
             let provider = config.resource(&address).and_then(|r| r.get("provider_config_key")).and_then(Json::as_str);

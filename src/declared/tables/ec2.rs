@@ -5,7 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
-use super::super::{Object, is_marked, reference};
+use super::super::{Object, PROVIDER_TAGS, is_marked, reference};
 use super::network::own_account;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -147,6 +147,9 @@ pub(super) fn disks_of(object: &Object) -> Vec<Object> {
 /// The tags of the provider, which disks have as well: what the instance has beyond its own. Where it has one of
 /// its own, nobody knows what the provider says.
 fn of_provider(ctx: &Ctx<'_>) -> Json {
+    if let Got::Value(tags) = ctx.get(PROVIDER_TAGS) {
+        return tags.clone();
+    }
     let (Got::Value(Json::Object(all)), own) = (ctx.get("tags_all"), ctx.get("tags")) else { return ctx.later("tags of its disks") };
     let own = match own {
         Got::Value(Json::Object(own)) => own.clone(),

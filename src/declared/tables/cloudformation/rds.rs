@@ -284,7 +284,11 @@ macro_rules! cluster {
                 call("availability_zones", |ctx| list(ctx, "AvailabilityZones", Unset::Output)),
                 call("backup_retention_period", |ctx| cluster_setting(ctx, "BackupRetentionPeriod", Unset::Int(1))),
                 take("db_cluster_identifier", Take::Lower("DBClusterIdentifier"), Unset::Worked(own)),
-                call("db_cluster_members", |ctx| ctx.later("DBClusterMembers")),
+                // RDS itself makes the members of a Multi-AZ cluster.
+                call("db_cluster_members", |ctx| match is_set(ctx, "DBClusterInstanceClass") {
+                    Some(false) => json!([]),
+                    _ => json!([ctx.missing("members that RDS makes")]),
+                }),
                 at("db_cluster_parameter_group", "DBClusterParameterGroupName", Unset::Output),
                 call("db_cluster_resource_id", |ctx| ctx.later("DBClusterResourceId")),
                 at("db_subnet_group", "DBSubnetGroupName", Unset::Output),
