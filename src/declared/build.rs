@@ -231,7 +231,7 @@ fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
                     let found = part.of.iter().find_map(|of| wholes.get(&((*of).to_owned(), key.clone()))?.iter().copied().find(near));
                     let at = found.unwrap_or_else(|| {
                         let at = drafts.len();
-                        drafts.push(elsewhere(object, part, &key, registry));
+                        drafts.push(elsewhere(object, part, &key, Reason::NotInPlan, registry));
                         wholes.entry((part.of[0].to_owned(), key.clone())).or_default().push(at);
                         at
                     });
@@ -243,7 +243,7 @@ fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
     for (object, part, mark) in loose {
         // Whatever it is part of: it is there, and is judged by itself.
         if object.action != Some(Action::Delete) {
-            let mut whole = elsewhere(object, part, &symbol(&object.address), registry);
+            let mut whole = elsewhere(object, part, &symbol(&object.address), Reason::OutOfReach, registry);
             add(&mut whole, object, part);
             drafts.push(whole);
         }
@@ -284,8 +284,9 @@ fn keys(ctx: &Ctx<'_>, part: &Part) -> Vec<Result<String, Json>> {
     }
 }
 
-/// Something of which only a part is declared.
-fn elsewhere(object: &Object, part: &Part, key: &str, registry: &Registry) -> Draft {
+/// Something of which only a part is declared. What else it is, its own code tells and the live estate; where nobody
+/// knows what it is, not even that.
+fn elsewhere(object: &Object, part: &Part, key: &str, reason: Reason, registry: &Registry) -> Draft {
     let mapping = mapping(part.of[0]).expect("internal error: a part of a type without a table");
     let kind = Arc::clone(registry.get(mapping.kind).expect("internal error: a table of a type that is not registered"));
     let stub = Object {
@@ -306,7 +307,7 @@ fn elsewhere(object: &Object, part: &Part, key: &str, registry: &Registry) -> Dr
     };
     let (id, arn, name) = identity(mapping, &stub);
     let (id, name) = if key.starts_with("arn:") { (id_of(key), name) } else { (id, name) };
-    let missing = |path: &str| unknown(Reason::OutOfReach, format!("{path} of {name}, which the code does not declare"));
+    let missing = |path: &str| unknown(reason, format!("{path} of {name}, which the code does not declare"));
     let properties = kind.properties.fields.iter().map(|f| (f.name.clone(), missing(&f.name))).collect();
     let tags = missing("tags");
     // Until a part changes it, nothing of it changes.
