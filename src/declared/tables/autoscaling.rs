@@ -8,11 +8,6 @@ use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, sam
 use super::super::{marked, unknown};
 use crate::estate::{Action, Reason};
 
-/// Whether the group is made by this plan: then nothing belongs to it but what the plan makes, too.
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace))
-}
-
 /// Whether a mark says that nobody configured it, or that nobody could with this provider.
 fn is_not_set(mark: &Json) -> bool {
     marked(mark).is_some_and(|gap| matches!(gap.reason, Reason::AwsDecides | Reason::NotInPlan | Reason::NotCollected))
@@ -42,7 +37,9 @@ fn subnet_ids(ctx: &Ctx<'_>) -> Json {
     let path = "vpc_zone_identifier";
     match ctx.or(path, Unset::Decided) {
         // Where only zones are given, default subnets may be taken.
-        Json::Array(subnets) if subnets.is_empty() && is_new(ctx) => unknown(Reason::AwsDecides, format!("{}.{path}", ctx.object.address)),
+        Json::Array(subnets) if subnets.is_empty() && ctx.is_made() => {
+            unknown(Reason::AwsDecides, format!("{}.{path}", ctx.object.address))
+        }
         other => other,
     }
 }
@@ -68,13 +65,13 @@ fn sources(ctx: &Ctx<'_>) -> Vec<Json> {
 }
 
 fn target_group_arns(ctx: &Ctx<'_>) -> Json {
-    let unset = if is_new(ctx) { Unset::Empty } else { Unset::Decided };
+    let unset = if ctx.is_made() { Unset::Empty } else { Unset::Decided };
     let mut groups = match ctx.or("target_group_arns", unset) {
         Json::Array(groups) => groups,
         mark => return mark,
     };
     // Of an existing group AWS lists them in both places.
-    if is_new(ctx) {
+    if ctx.is_made() {
         for group in sources(ctx) {
             if !groups.contains(&group) {
                 groups.push(group);

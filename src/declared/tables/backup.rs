@@ -10,14 +10,9 @@ use crate::estate::Action;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
 
-/// Whether the vault is made by this plan: then nothing belongs to it but what the plan makes, too.
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace))
-}
-
 /// What is known of a new vault only.
 fn when_new(ctx: &Ctx<'_>, path: &str, json: Json) -> Json {
-    if is_new(ctx) { json } else { ctx.missing(path) }
+    if ctx.is_made() { json } else { ctx.missing(path) }
 }
 
 /// The key: AWS Backup's own for the account where none is named.
@@ -25,7 +20,7 @@ fn vault_key(ctx: &Ctx<'_>) -> Json {
     let path = "kms_key_arn";
     match ctx.get(path) {
         // AWS named none.
-        Got::Value(Json::String(text)) if text.is_empty() && !is_new(ctx) => return Json::Null,
+        Got::Value(Json::String(text)) if text.is_empty() && !ctx.is_made() => return Json::Null,
         _ => {}
     }
     match ctx.or(path, Unset::Decided) {
@@ -44,7 +39,7 @@ fn is_gone(ctx: &Ctx<'_>) -> bool {
 fn lock_date(ctx: &Ctx<'_>) -> Json {
     let days = ctx.or("changeable_for_days", Unset::Null);
     let none = days.is_null() || days.as_i64() == Some(0) || days.as_str() == Some("0");
-    match (is_gone(ctx) || none, is_new(ctx)) {
+    match (is_gone(ctx) || none, ctx.is_made()) {
         (true, _) => Json::Null,
         (false, true) => ctx.later("changeable_for_days"),
         (false, false) => ctx.missing("lock_date"),

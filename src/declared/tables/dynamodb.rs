@@ -8,11 +8,6 @@ use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, sam
 use super::super::marked;
 use crate::estate::{Action, Reason};
 
-/// Whether the table is made by this plan.
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace))
-}
-
 /// Whether the table is, or may be, made from another one, whose settings it may take over.
 fn is_restored(ctx: &Ctx<'_>) -> bool {
     ["restore_source_name", "restore_source_table_arn"].iter().any(|path| match ctx.get(path) {
@@ -24,7 +19,7 @@ fn is_restored(ctx: &Ctx<'_>) -> bool {
 
 /// Whether a key of the account encrypts the table; else it is a key of DynamoDB's own.
 fn own_key(ctx: &Ctx<'_>) -> Json {
-    let unset = if is_new(ctx) && is_restored(ctx) { Unset::Decided } else { Unset::False };
+    let unset = if ctx.is_made() && is_restored(ctx) { Unset::Decided } else { Unset::False };
     ctx.or("server_side_encryption.enabled", unset)
 }
 
@@ -63,7 +58,7 @@ fn replica_regions(ctx: &Ctx<'_>) -> Json {
     }
     regions.sort_by_cached_key(|region| (region.as_str().is_none(), region.as_str().map(str::to_owned)));
     // The replicas of a global table of 2017, which must be streamed, are not among the table's own.
-    if !is_new(ctx) && blocks.is_empty() && ctx.or("stream_enabled", Unset::False) != json!(false) {
+    if !ctx.is_made() && blocks.is_empty() && ctx.or("stream_enabled", Unset::False) != json!(false) {
         regions.push(ctx.missing("replicas of a global table of 2017"));
     }
     Json::Array(regions)
@@ -81,7 +76,7 @@ fn global_table_version(ctx: &Ctx<'_>) -> Json {
 fn billing_mode(ctx: &Ctx<'_>) -> Json {
     match ctx.or("billing_mode", Unset::Text("PROVISIONED")) {
         Json::String(mode) if mode == "PROVISIONED" => {
-            if is_new(ctx) && !is_restored(ctx) {
+            if ctx.is_made() && !is_restored(ctx) {
                 Json::Null
             } else {
                 ctx.missing("billing_mode")
@@ -129,12 +124,12 @@ fn recovery_period(ctx: &Ctx<'_>) -> Json {
     let path = "point_in_time_recovery.recovery_period_in_days";
     let days = match ctx.get(path) {
         // A provider without the argument leaves the period at its longest.
-        Got::Missing if is_new(ctx) => json!(35),
+        Got::Missing if ctx.is_made() => json!(35),
         _ => ctx.or(path, Unset::Int(35)),
     };
     // 0 is how Terraform writes that nothing was set, or that AWS did not say.
     let zero = days.as_i64() == Some(0) || days.as_str() == Some("0");
-    let days = match (zero, is_new(ctx)) {
+    let days = match (zero, ctx.is_made()) {
         (true, true) => json!(35),
         (true, false) => ctx.missing(path),
         (false, _) => days,

@@ -43,7 +43,7 @@ fn groups(ctx: &Ctx<'_>) -> Json {
         Json::Array(groups) if groups.is_empty() => ctx.missing("the group that AWS gives it"),
         Json::Array(mut groups) => {
             groups.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
-            let made = matches!(ctx.object.action, Some(crate::estate::Action::Create | crate::estate::Action::Replace));
+            let made = ctx.is_made();
             if !made {
                 groups.push(ctx.missing("groups of other interfaces"));
             }

@@ -6,16 +6,11 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
 use super::super::unknown;
-use crate::estate::{Action, Reason};
-
-/// Whether the file system is made by this plan: then nothing belongs to it but what the plan makes, too.
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace))
-}
+use crate::estate::Reason;
 
 /// What is known of a new file system only.
 fn when_new(ctx: &Ctx<'_>, path: &str, json: Json) -> Json {
-    if is_new(ctx) { json } else { ctx.missing(path) }
+    if ctx.is_made() { json } else { ctx.missing(path) }
 }
 
 fn kms_key_id(ctx: &Ctx<'_>) -> Json {
@@ -34,15 +29,15 @@ fn overwrite_protection(ctx: &Ctx<'_>) -> Json {
     let path = "protection.replication_overwrite";
     match ctx.get(path) {
         // AWS did not say.
-        Got::Unset if !is_new(ctx) => Json::Null,
-        _ => ctx.or(path, if is_new(ctx) { Unset::Text("ENABLED") } else { Unset::Decided }),
+        Got::Unset if !ctx.is_made() => Json::Null,
+        _ => ctx.or(path, if ctx.is_made() { Unset::Text("ENABLED") } else { Unset::Decided }),
     }
 }
 
 /// Automatic backups without a policy of their own: AWS sets them up for One Zone file systems only.
 fn backup_policy(ctx: &Ctx<'_>) -> Json {
     let one_zone = !ctx.or("availability_zone_name", Unset::Null).is_null();
-    if is_new(ctx) && one_zone {
+    if ctx.is_made() && one_zone {
         return unknown(Reason::AwsDecides, format!("{}: automatic backups", ctx.object.address));
     }
     when_new(ctx, "backup_policy", Json::Null)

@@ -8,13 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Field, Got, Mapping, Part, Take, Unset, at, call, same, take};
 use super::super::{is_marked, marked, unknown};
-use crate::estate::{Action, Reason};
+use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
-
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace))
-}
 
 fn decided(ctx: &Ctx<'_>, path: &str) -> Json {
     unknown(Reason::AwsDecides, format!("{}.{path}", ctx.object.address))
@@ -162,7 +158,7 @@ fn unless_lambda(ctx: &Ctx<'_>, json: Json) -> Json {
 /// is only just made: what code attaches is never known to be everything.
 fn targets(ctx: &Ctx<'_>) -> Json {
     match target_type(ctx) {
-        Json::String(kind) if is_new(ctx) && matches!(kind.as_str(), "lambda" | "alb") => json!([]),
+        Json::String(kind) if ctx.is_made() && matches!(kind.as_str(), "lambda" | "alb") => json!([]),
         _ => ctx.missing("targets"),
     }
 }

@@ -6,18 +6,13 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, document, same, take};
 use super::super::{is_marked, marked};
-use crate::estate::{Action, Reason};
+use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
 
-/// Whether it is made by this plan: then nothing belongs to it but what the plan makes, too.
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace))
-}
-
 /// A list that is filled by what is declared beside it, and of which the object itself has no echo.
 fn beside(ctx: &Ctx<'_>, path: &str) -> Json {
-    if is_new(ctx) { json!([]) } else { ctx.missing(path) }
+    if ctx.is_made() { json!([]) } else { ctx.missing(path) }
 }
 
 /// Whether a mark says that nobody configured it, or that nobody could with this provider.
@@ -33,7 +28,7 @@ fn of_aws(arn: &Json) -> bool {
 /// Managed policies that the role names itself, or that were attached when the role was last read.
 fn managed(ctx: &Ctx<'_>) -> Json {
     match ctx.or("managed_policy_arns", Unset::Decided) {
-        mark if is_new(ctx) && is_not_set(&mark) => json!([]),
+        mark if ctx.is_made() && is_not_set(&mark) => json!([]),
         other => other,
     }
 }
@@ -76,7 +71,7 @@ fn inline_policies(ctx: &Ctx<'_>) -> Json {
             .filter(|block| !is_blank(block))
             .map(|block| if is_marked(block) { block.clone() } else { inline_policy(&ctx.within(block)) })
             .collect(),
-        Err(mark) if is_new(ctx) && is_not_set(&mark) => json!([]),
+        Err(mark) if ctx.is_made() && is_not_set(&mark) => json!([]),
         Err(mark) => mark,
     }
 }
@@ -140,7 +135,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
         arn: Arn::Told(&["arn"]),
         tags: TAGS,
         fields: &[
-            call("default_version_id", |ctx| if is_new(ctx) { json!("v1") } else { ctx.missing("default_version_id") }),
+            call("default_version_id", |ctx| if ctx.is_made() { json!("v1") } else { ctx.missing("default_version_id") }),
             take("document", Take::Document("policy"), Unset::Output),
             same("path", Unset::Text("/")),
             same("policy_id", Unset::Output),

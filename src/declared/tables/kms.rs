@@ -6,20 +6,15 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Field, Got, Mapping, Part, Take, Unset, at, call, document, partition, same, take};
 use super::super::marked;
-use crate::estate::{Action, Reason};
+use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
 const KMS: &str = "AWS_KMS";
 
-/// Whether the key is made by this plan: then nothing belongs to it but what the plan makes, too.
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace))
-}
-
 /// What is known of a new key only.
 fn when_new(ctx: &Ctx<'_>, path: &str, json: Json) -> Json {
-    if is_new(ctx) { json } else { ctx.missing(path) }
+    if ctx.is_made() { json } else { ctx.missing(path) }
 }
 
 /// Whether an argument is set; none where nobody can tell yet.
@@ -85,7 +80,7 @@ fn rotation_period(ctx: &Ctx<'_>) -> Json {
     match rotation(ctx) {
         Json::Bool(true) => {
             // A year, unless another period was set: an existing key may have been given one before.
-            let days = ctx.or(path, if is_new(ctx) { Unset::Int(365) } else { Unset::Decided });
+            let days = ctx.or(path, if ctx.is_made() { Unset::Int(365) } else { Unset::Decided });
             // 0 is how Terraform writes that KMS did not say.
             if days.as_i64() == Some(0) || days.as_str() == Some("0") { ctx.missing(path) } else { days }
         }
@@ -109,7 +104,7 @@ fn of_set(ctx: &Ctx<'_>, within: Json, outside: Json) -> Json {
 
 /// The policy that KMS gives a key for which none is chosen: it leaves everything to the account.
 fn default_policy(ctx: &Ctx<'_>) -> Json {
-    let (Some(account), Some(region), true) = (ctx.object.account.as_deref(), ctx.object.region.as_deref(), is_new(ctx)) else {
+    let (Some(account), Some(region), true) = (ctx.object.account.as_deref(), ctx.object.region.as_deref(), ctx.is_made()) else {
         return ctx.or("policy", Unset::Decided);
     };
     let policy = json!({
@@ -128,7 +123,7 @@ fn default_policy(ctx: &Ctx<'_>) -> Json {
 
 /// Whether the key is made without key material, which somebody is to import.
 fn waits_for_material(ctx: &Ctx<'_>) -> bool {
-    is_new(ctx) && is_set(ctx, "key_material_base64") == Some(false)
+    ctx.is_made() && is_set(ctx, "key_material_base64") == Some(false)
 }
 
 fn external_enabled(ctx: &Ctx<'_>) -> Json {
@@ -141,7 +136,7 @@ fn external_state(ctx: &Ctx<'_>) -> Json {
     }
     match external_enabled(ctx) {
         // It may be disabled, or its material may have expired.
-        Json::Bool(false) if !is_new(ctx) => ctx.missing("key_state"),
+        Json::Bool(false) if !ctx.is_made() => ctx.missing("key_state"),
         enabled => state(enabled),
     }
 }
@@ -149,7 +144,7 @@ fn external_state(ctx: &Ctx<'_>) -> Json {
 fn external_spec(ctx: &Ctx<'_>) -> Json {
     match ctx.get("key_spec") {
         // A provider without the argument makes no other.
-        Got::Missing if is_new(ctx) => json!(SYMMETRIC),
+        Got::Missing if ctx.is_made() => json!(SYMMETRIC),
         _ => ctx.or("key_spec", Unset::Text(SYMMETRIC)),
     }
 }

@@ -97,7 +97,7 @@ fn inline(ctx: &Ctx<'_>, rule: &Json, own: &Json) -> Json {
 /// Inline rules. A group that is made without any begins empty: Terraform takes AWS's own rule for
 /// outgoing traffic away.
 fn rules(ctx: &Ctx<'_>, path: &str) -> Json {
-    let made = matches!(ctx.object.action, Some(Action::Create | Action::Replace));
+    let made = ctx.is_made();
     match ctx.get(path) {
         Got::Unknown(mark) if made && marked(mark).is_some_and(|gap| gap.reason == Reason::AwsDecides) => json!([]),
         Got::Value(Json::Array(rules)) => {
@@ -233,7 +233,7 @@ fn declared_route(ctx: &Ctx<'_>) -> Json {
 }
 
 fn inline_routes(ctx: &Ctx<'_>) -> Json {
-    let made = matches!(ctx.object.action, Some(Action::Create | Action::Replace));
+    let made = ctx.is_made();
     match ctx.get("route") {
         Got::Unknown(mark) if made && marked(mark).is_some_and(|gap| gap.reason == Reason::AwsDecides) => json!([]),
         Got::Value(Json::Array(routes)) => routes

@@ -5,12 +5,6 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, take};
-use crate::estate::Action;
-
-/// Whether the bucket is made by this plan: then it has what S3 gives every new bucket, and nothing else.
-fn is_new(ctx: &Ctx<'_>) -> bool {
-    matches!(ctx.object.action, Some(Action::Create | Action::Replace)) || ctx.object.sparse
-}
 
 /// The bucket's own echo of what is declared beside it; nothing where the bucket is still to be made.
 fn echo(ctx: &Ctx<'_>, path: &str, read: fn(&Ctx<'_>, &Json) -> Json) -> Json {
@@ -18,17 +12,33 @@ fn echo(ctx: &Ctx<'_>, path: &str, read: fn(&Ctx<'_>, &Json) -> Json) -> Json {
         Got::Value(Json::Array(blocks)) if blocks.is_empty() => Json::Null,
         Got::Value(json) => read(ctx, json),
         Got::Missing if !ctx.object.sparse => ctx.left_out(path),
-        _ if is_new(ctx) => ctx.configured(path).unwrap_or_default(),
+        _ if ctx.is_made() => ctx.configured(path).unwrap_or_default(),
         _ => ctx.or(path, Unset::Null),
+    }
+}
+
+/// Encryption with keys of S3.
+pub(super) fn of_s3() -> Json {
+    json!({"bucket_key_enabled": false, "kms_key_arn": null, "kms_master_key_id": null, "sse_algorithm": "AES256"})
+}
+
+/// The ARN of a key that is named by its id, its alias or its ARN.
+pub(super) fn key_arn(ctx: &Ctx<'_>, key: &Json) -> Json {
+    match key {
+        Json::String(key) if key.starts_with("arn:") => json!(key),
+        Json::String(key) => {
+            let rest = if key.starts_with("alias/") { key.clone() } else { format!("key/{key}") };
+            ctx.arn("kms", &rest).map_or_else(|| ctx.missing("the account of the key"), Json::String)
+        }
+        other => other.clone(),
     }
 }
 
 fn encryption(ctx: &Ctx<'_>) -> Json {
     // Every bucket encrypts with keys of S3 unless another way is set, since January 2023.
-    let of_s3 = || json!({"bucket_key_enabled": false, "kms_key_arn": null, "kms_master_key_id": null, "sse_algorithm": "AES256"});
     match ctx.get("server_side_encryption_configuration") {
         Got::Value(Json::Array(blocks)) if !blocks.is_empty() => sse_rule(ctx, &blocks[0]),
-        _ if is_new(ctx) => ctx.configured("server_side_encryption_configuration").unwrap_or_else(of_s3),
+        _ if ctx.is_made() => ctx.configured("server_side_encryption_configuration").unwrap_or_else(of_s3),
         Got::Unknown(mark) => mark.clone(),
         _ => ctx.missing("server_side_encryption_configuration"),
     }
@@ -38,14 +48,7 @@ fn sse_rule(ctx: &Ctx<'_>, configuration: &Json) -> Json {
     let rule = ctx.within(configuration);
     let algorithm = rule.or("rule.apply_server_side_encryption_by_default.sse_algorithm", Unset::Text("AES256"));
     let key = rule.or("rule.apply_server_side_encryption_by_default.kms_master_key_id", Unset::Null);
-    let arn = match &key {
-        Json::String(key) if key.starts_with("arn:") => json!(key),
-        Json::String(key) => {
-            let rest = if key.starts_with("alias/") { key.clone() } else { format!("key/{key}") };
-            ctx.arn("kms", &rest).map_or_else(|| ctx.missing("the account of the key"), Json::String)
-        }
-        other => other.clone(),
-    };
+    let arn = key_arn(ctx, &key);
     json!({
         "bucket_key_enabled": rule.or("rule.bucket_key_enabled", Unset::False),
         "kms_key_arn": arn,
@@ -57,22 +60,22 @@ fn sse_rule(ctx: &Ctx<'_>, configuration: &Json) -> Json {
 fn encryption_part(ctx: &Ctx<'_>) -> Json {
     if ctx.object.attributes.as_object().is_some_and(serde_json::Map::is_empty) {
         // The configuration goes: S3's own keys are what remains.
-        return json!({"bucket_key_enabled": false, "kms_key_arn": null, "kms_master_key_id": null, "sse_algorithm": "AES256"});
+        return of_s3();
     }
     sse_rule(ctx, &ctx.object.attributes)
 }
 
 fn versioning(ctx: &Ctx<'_>) -> Json {
     // A bucket that is made with Object Lock keeps versions.
-    if is_new(ctx) && ctx.or("object_lock_enabled", Unset::False) == json!(true) {
+    if ctx.is_made() && ctx.or("object_lock_enabled", Unset::False) == json!(true) {
         return json!("Enabled");
     }
     match ctx.get("versioning.enabled") {
         Got::Value(Json::Bool(true)) => json!("Enabled"),
         // False is written for buckets that keep no versions any more, and for those that never did.
-        Got::Value(Json::Bool(false)) if !is_new(ctx) => ctx.missing("versioning"),
-        Got::Unknown(mark) if !is_new(ctx) => mark.clone(),
-        Got::Missing if !is_new(ctx) => ctx.missing("versioning"),
+        Got::Value(Json::Bool(false)) if !ctx.is_made() => ctx.missing("versioning"),
+        Got::Unknown(mark) if !ctx.is_made() => mark.clone(),
+        Got::Missing if !ctx.is_made() => ctx.missing("versioning"),
         _ => ctx.configured("versioning.enabled").unwrap_or_default(),
     }
 }
@@ -97,14 +100,14 @@ fn policy(ctx: &Ctx<'_>) -> Json {
         Got::Value(Json::String(text)) if text.is_empty() => Json::Null,
         Got::Value(json) => super::super::map::document(ctx, "policy", json),
         Got::Missing if !ctx.object.sparse => ctx.left_out("policy"),
-        _ if is_new(ctx) => ctx.configured("policy").unwrap_or_default(),
+        _ if ctx.is_made() => ctx.configured("policy").unwrap_or_default(),
         _ => ctx.or("policy", Unset::Null),
     }
 }
 
 /// Buckets that are made since April 2023 block public access by themselves.
 fn blocked(ctx: &Ctx<'_>) -> Json {
-    if is_new(ctx) {
+    if ctx.is_made() {
         return json!({
             "block_public_acls": true,
             "block_public_policy": true,
@@ -136,7 +139,7 @@ fn object_lock(ctx: &Ctx<'_>) -> Json {
     let enabled = match ctx.get("object_lock_enabled") {
         Got::Value(Json::Bool(enabled)) => *enabled,
         Got::Unset => false,
-        Got::Unknown(_) if is_new(ctx) => ctx.text("object_lock_configuration.object_lock_enabled") == Some("Enabled"),
+        Got::Unknown(_) if ctx.is_made() => ctx.text("object_lock_configuration.object_lock_enabled") == Some("Enabled"),
         _ => return ctx.missing("object_lock_enabled"),
     };
     if !enabled {
@@ -146,7 +149,7 @@ fn object_lock(ctx: &Ctx<'_>) -> Json {
         Got::Value(Json::Array(blocks)) if !blocks.is_empty() => {
             nonzero(ctx.or(&format!("object_lock_configuration.rule.default_retention.{path}"), Unset::Null))
         }
-        Got::Unknown(mark) if !is_new(ctx) => mark.clone(),
+        Got::Unknown(mark) if !ctx.is_made() => mark.clone(),
         _ => Json::Null,
     };
     json!({"object_lock_enabled": "Enabled", "days": default("days"), "mode": default("mode"), "years": default("years")})
@@ -290,7 +293,7 @@ fn lifecycle(ctx: &Ctx<'_>) -> Json {
         Got::Value(Json::Array(blocks)) if blocks.is_empty() => Json::Null,
         // The form of before version 4 of the provider.
         Got::Value(_) => ctx.missing("lifecycle_rule"),
-        _ if is_new(ctx) => ctx.configured("lifecycle_rule").unwrap_or_default(),
+        _ if ctx.is_made() => ctx.configured("lifecycle_rule").unwrap_or_default(),
         _ => ctx.missing("lifecycle_rule"),
     }
 }

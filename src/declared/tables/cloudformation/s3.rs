@@ -18,21 +18,14 @@ fn encryption(ctx: &Ctx<'_>) -> Json {
         _ => None,
     };
     let Some(found) = found else {
-        return json!({"bucket_key_enabled": false, "kms_key_arn": null, "kms_master_key_id": null, "sse_algorithm": "AES256"});
+        return super::super::s3::of_s3();
     };
     if is_marked(found) {
         return found.clone();
     }
     let rule = ctx.within(found);
     let key = rule.or("ServerSideEncryptionByDefault.KMSMasterKeyID", Unset::Null);
-    let arn = match &key {
-        Json::String(key) if key.starts_with("arn:") => json!(key),
-        Json::String(key) => {
-            let rest = if key.starts_with("alias/") { key.clone() } else { format!("key/{key}") };
-            ctx.arn("kms", &rest).map_or_else(|| ctx.missing("the account of the key"), Json::String)
-        }
-        other => other.clone(),
-    };
+    let arn = super::super::s3::key_arn(ctx, &key);
     json!({
         "bucket_key_enabled": rule.or("BucketKeyEnabled", Unset::False),
         "kms_key_arn": arn,
