@@ -128,10 +128,15 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let setup = Setup::load(&sources, terminal)?;
     times.step("policies", terminal);
     let asks = if args.declared.is_empty() { Asks::Needed } else { Asks::All };
+    // A mistake in a state is told before AWS is asked.
+    let declared = match args.declared.as_slice() {
+        [] => None,
+        states => Some(source::states(states, &args.code.place, &args.when, &setup)?),
+    };
     let source::Sourced { mut estate, before } = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal)?;
     times.step("estate", terminal);
-    if !args.declared.is_empty() {
-        let compared = drift::compare(&args.declared, &args.ignore, &args.code.place, &args.when, &estate, &setup, terminal)?;
+    if let Some(declared) = declared {
+        let compared = drift::compare(declared, &args.ignore, &estate, &setup, terminal)?;
         crate::drift::add_facts(&compared.drift, &compared.declared, &mut estate, &compared.ignores, &setup.registry);
         times.step("drift", terminal);
     }

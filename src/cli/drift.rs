@@ -74,18 +74,15 @@ pub(super) struct Compared {
     pub(super) ignores: Vec<Ignore>,
 }
 
-/// Compares states with what was seen.
+/// Compares what states declare with what was seen.
 pub(super) fn compare(
-    states: &[PathBuf],
+    mut declared: Estate,
     ignore: &IgnoreArgs,
-    place: &PlaceArgs,
-    when: &WhenArgs,
     seen: &Estate,
     setup: &Setup,
     terminal: &Terminal,
 ) -> Result<Compared, Failure> {
     let ignores = ignore.read(terminal)?;
-    let mut declared = source::states(states, place, when, setup)?;
     isolation::assign(&mut declared, &setup.config.environments);
     let at = seen.run.as_of;
     let drift = drift::drift(&declared, seen, &kinds(), &ignores, at);
@@ -111,9 +108,9 @@ pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
         ..SourceArgs::default()
     };
     // A mistake in a state is told before AWS is asked.
-    source::states(&args.state, &args.place, &args.when, &setup)?;
+    let declared = source::states(&args.state, &args.place, &args.when, &setup)?;
     let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::All, terminal)?.estate;
-    let compared = compare(&args.state, &args.ignore, &args.place, &args.when, &seen, &setup, terminal)?;
+    let compared = compare(declared, &args.ignore, &seen, &setup, terminal)?;
     let report = DriftReport { declared: &compared.declared, seen: &seen, drift: &compared.drift, ignores: &compared.ignores };
     for output in &args.format {
         match &output.path {

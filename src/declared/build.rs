@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::change::{Change, Other, Piece};
 use super::map::{Adds, Ctx, Field, Got, Mapping, Part, fit, identity, value};
+use super::row::Row;
 use super::tables::{inner, mapping, parts_of, whole_keys};
 use super::{AWS_KEY, Object, is_marked, marked, reference, unknown};
 use crate::estate::{
@@ -74,12 +75,19 @@ struct Draft {
     /// Id, ARN, name.
     identity: (String, String, String),
     tags: Json,
-    properties: Map<String, Json>,
+    properties: Row,
     /// What was set by parts: a later default of the whole does not undo it.
     by_parts: Vec<&'static str>,
     action: Option<Action>,
     parts: Vec<String>,
     partial: bool,
+}
+
+impl Draft {
+    /// Whether the code makes it: what it does not say, nobody else has said before.
+    fn made(&self) -> bool {
+        matches!(self.action, Some(Action::Create | Action::Replace)) || self.object.sparse
+    }
 }
 
 /// Makes an estate of what was read. `at` is the moment of the run.
@@ -159,8 +167,12 @@ fn draft(mapping: &'static Mapping, mut object: Object, registry: &Registry) -> 
     Draft { kind, object, keys, identity, tags, properties, by_parts: Vec::new(), action, parts: Vec::new(), partial: false }
 }
 
-fn fields(fields: &'static [Field], kind: &ResourceType, ctx: &Ctx<'_>) -> Map<String, Json> {
-    fields.iter().map(|field| (field.name.to_owned(), value(field, kind, ctx))).collect()
+fn fields(fields: &'static [Field], kind: &Arc<ResourceType>, ctx: &Ctx<'_>) -> Row {
+    let mut row = Row::new(kind);
+    for field in fields {
+        row.insert(field.name, value(field, kind, ctx));
+    }
+    row
 }
 
 /// Tags as the object has them: a map whose values may be marked, a mark, or nothing.
@@ -251,7 +263,7 @@ fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
             match part.adds {
                 Adds::Fields(fields) => {
                     for field in fields.iter().filter(|f| !draft.by_parts.contains(&f.name)) {
-                        draft.properties.insert(field.name.to_owned(), mark.clone());
+                        draft.properties.insert(field.name, mark.clone());
                     }
                 }
                 Adds::Items(lists) => {
@@ -308,7 +320,10 @@ fn elsewhere(object: &Object, part: &Part, key: &str, reason: Reason, registry: 
     let (id, arn, name) = identity(mapping, &stub);
     let (id, name) = if key.starts_with("arn:") { (id_of(key), name) } else { (id, name) };
     let missing = |path: &str| unknown(reason, format!("{path} of {name}, which the code does not declare"));
-    let properties = kind.properties.fields.iter().map(|f| (f.name.clone(), missing(&f.name))).collect();
+    let mut properties = Row::new(&kind);
+    for field in &kind.properties.fields {
+        properties.insert(&field.name, missing(&field.name));
+    }
     let tags = missing("tags");
     // Until a part changes it, nothing of it changes.
     let action = object.action.map(|_| Action::NoOp);
@@ -337,14 +352,14 @@ fn add(draft: &mut Draft, object: &Object, part: &'static Part) {
         Adds::Fields(fields) => {
             for field in fields {
                 let json = if gone { unset(field, &draft.kind, object) } else { value(field, &draft.kind, &ctx) };
-                draft.properties.insert(field.name.to_owned(), json);
+                draft.properties.insert(field.name, json);
                 draft.by_parts.push(field.name);
             }
         }
         Adds::Items(lists) if !gone => {
             for (list, item) in lists {
                 if let Some(before) = &object.before
-                    && let Some(Json::Array(items)) = draft.properties.get_mut(*list)
+                    && let Some(Json::Array(items)) = draft.properties.get_mut(list)
                 {
                     // The whole still echoes it as it was.
                     take_out(items, &item(&ctx.within(before)));
@@ -358,7 +373,7 @@ fn add(draft: &mut Draft, object: &Object, part: &'static Part) {
         Adds::Items(lists) => {
             for (list, item) in lists {
                 let item = item(&ctx);
-                if let Some(Json::Array(items)) = draft.properties.get_mut(*list) {
+                if let Some(Json::Array(items)) = draft.properties.get_mut(list) {
                     take_out(items, &item);
                 }
             }
@@ -399,7 +414,7 @@ fn push(draft: &mut Draft, list: &str, item: Json) {
         _ => item,
     };
     let missing = || unknown(Reason::NotInPlan, format!("{}: {list}", draft.object.address));
-    match draft.properties.entry(list).or_insert_with(missing) {
+    match draft.properties.entry(list).get_or_insert_with(missing) {
         Json::Array(items) => {
             if !items.contains(&item) {
                 items.push(item);
@@ -449,7 +464,7 @@ fn follow(drafts: &mut [Draft]) {
     for (kind, field, by, of, taken) in FOLLOWED {
         for at in 0..drafts.len() {
             let draft = &drafts[at];
-            let open = draft.properties.get(*field).is_none_or(is_marked);
+            let open = draft.properties.get(field).is_none_or(is_marked);
             if draft.kind.name != *kind || !open {
                 continue;
             }
@@ -459,10 +474,10 @@ fn follow(drafts: &mut [Draft]) {
                     mark => marked(mark).and_then(|gap| gap.symbol()),
                 };
                 let other = by_identity.get(&((*of).to_owned(), key?)).copied()?;
-                drafts[other].properties.get(*taken).cloned()
+                drafts[other].properties.get(taken).cloned()
             };
             let is_list = matches!(draft.kind.properties.field(field).map(|(_, f)| f.ty.without_null()), Some(Type::List(_)));
-            let value = match draft.properties.get(*by) {
+            let value = match draft.properties.get(by) {
                 // One of each that is named; where one of them is not known, there is one more.
                 Some(Json::Array(items)) if is_list && !matches!(*taken, "subnet_ids") => {
                     let each = |item: &Json| {
@@ -481,7 +496,7 @@ fn follow(drafts: &mut [Draft]) {
                 None => None,
             };
             if let Some(value) = value {
-                drafts[at].properties.insert((*field).to_owned(), value);
+                drafts[at].properties.insert(field, value);
             }
         }
     }
@@ -560,7 +575,7 @@ fn members(drafts: &mut [Draft]) {
         }
     }
     for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::RDS::DBCluster") {
-        let made = matches!(draft.action, Some(Action::Create | Action::Replace)) || draft.object.sparse;
+        let made = draft.made();
         let keys = BTreeSet::from([draft.identity.0.clone(), symbol(&draft.object.address)]);
         let mut found: Vec<Json> = keys.iter().filter_map(|key| of.get(key)).flatten().cloned().collect();
         if let Some(Json::Array(made_by_aws)) = draft.properties.get("db_cluster_members") {
@@ -570,7 +585,7 @@ fn members(drafts: &mut [Draft]) {
         if !made {
             found.push(unknown(Reason::NotInPlan, format!("{}: members that the code does not declare", draft.object.address)));
         }
-        draft.properties.insert("db_cluster_members".to_owned(), Json::Array(found));
+        draft.properties.insert("db_cluster_members", Json::Array(found));
     }
 }
 
@@ -587,12 +602,12 @@ fn settings(drafts: &mut [Draft]) {
     }
     for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::EC2::Volume") {
         // A new volume is encrypted then, whatever is written and whatever its snapshot is.
-        let made = matches!(draft.action, Some(Action::Create | Action::Replace)) || draft.object.sparse;
+        let made = draft.made();
         let decided =
             |json: &Json| marked(json).is_some_and(|gap| gap.reason == Reason::AwsDecides) || (made && *json == Json::Bool(false));
         let place = (draft.object.account.clone(), draft.object.region.clone());
         if draft.properties.get("encrypted").is_some_and(decided) && by_default.get(&place) == Some(&Json::Bool(true)) {
-            draft.properties.insert("encrypted".to_owned(), json!(true));
+            draft.properties.insert("encrypted", json!(true));
         }
     }
 }
@@ -614,7 +629,7 @@ fn finish(draft: Draft) -> Resource {
         subject: Some(subject),
     };
     let missing = |path: &str| gap(Reason::NotInPlan, format!("{}{path}", object.address));
-    let properties = match Value::from_json(&Type::Record(Arc::clone(&kind.properties)), Json::Object(properties), &missing) {
+    let properties = match Value::from_json(&Type::Record(Arc::clone(&kind.properties)), Json::Object(properties.into_map()), &missing) {
         Ok(value) => value,
         Err(error) => Value::Unknown(Arc::new(gap(Reason::Unparsable, format!("{}: {error}", object.address)))),
     };

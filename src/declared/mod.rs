@@ -7,6 +7,7 @@
 mod build;
 mod change;
 mod map;
+mod row;
 mod tables;
 
 use serde_json::{Value as Json, json};

@@ -257,13 +257,21 @@ fn more<'v>(ours: &'v [Value], theirs: &[Value], keys: &Keys) -> Option<&'v Arc<
         Value::Unknown(gap) => Some(gap),
         _ => None,
     })?;
-    let mut left: Vec<&Value> = theirs.iter().filter(|item| !item.is_unknown()).collect();
-    for value in ours.iter().filter(|item| !item.is_unknown()) {
-        if let Some(at) = left.iter().position(|other| same(value, other, keys)) {
-            left.swap_remove(at);
+    (!left_over(ours, theirs, keys).1.is_empty()).then_some(gap)
+}
+
+/// The known elements of either list that are not in the other.
+fn left_over<'v>(ours: &'v [Value], theirs: &'v [Value], keys: &Keys) -> (Vec<&'v Value>, Vec<&'v Value>) {
+    let known = |list: &'v [Value]| list.iter().filter(|item| !item.is_unknown());
+    let mut left: Vec<&Value> = known(theirs).collect();
+    let mut alone = Vec::new();
+    for value in known(ours) {
+        match left.iter().position(|other| same(value, other, keys)) {
+            Some(at) => drop(left.swap_remove(at)),
+            None => alone.push(value),
         }
     }
-    (!left.is_empty()).then_some(gap)
+    (alone, left)
 }
 
 /// The first gap in a value.
@@ -313,14 +321,6 @@ fn documents(a: &str, b: &str) -> bool {
 /// any that only the other side has.
 fn lists(ours: &[Value], theirs: &[Value], keys: &Keys) -> bool {
     let open = |list: &[Value]| list.iter().any(Value::is_unknown);
-    let (ours_open, theirs_open) = (open(ours), open(theirs));
-    let mut left: Vec<&Value> = theirs.iter().filter(|v| !v.is_unknown()).collect();
-    for value in ours.iter().filter(|v| !v.is_unknown()) {
-        match left.iter().position(|other| same(value, other, keys)) {
-            Some(at) => drop(left.swap_remove(at)),
-            None if theirs_open => {}
-            None => return false,
-        }
-    }
-    left.is_empty() || ours_open
+    let (alone, left) = left_over(ours, theirs, keys);
+    (alone.is_empty() || open(theirs)) && (left.is_empty() || open(ours))
 }

@@ -104,9 +104,13 @@ fn of_set(ctx: &Ctx<'_>, within: Json, outside: Json) -> Json {
 
 /// The policy that KMS gives a key for which none is chosen: it leaves everything to the account.
 fn default_policy(ctx: &Ctx<'_>) -> Json {
-    let (Some(account), Some(region), true) = (ctx.object.account.as_deref(), ctx.object.region.as_deref(), ctx.is_made()) else {
-        return ctx.or("policy", Unset::Decided);
-    };
+    let given = if ctx.is_made() { policy_of_account(ctx, "policy") } else { None };
+    given.unwrap_or_else(|| ctx.or("policy", Unset::Decided))
+}
+
+/// The same for a key that is made; none where account or region are not known.
+pub(super) fn policy_of_account(ctx: &Ctx<'_>, path: &str) -> Option<Json> {
+    let (account, region) = (ctx.object.account.as_deref()?, ctx.object.region.as_deref()?);
     let policy = json!({
         "Version": "2012-10-17",
         "Id": "key-default-1",
@@ -118,7 +122,7 @@ fn default_policy(ctx: &Ctx<'_>) -> Json {
             "Resource": "*",
         }],
     });
-    document(ctx, "policy", &policy)
+    Some(document(ctx, path, &policy))
 }
 
 /// Whether the key is made without key material, which somebody is to import.

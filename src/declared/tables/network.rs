@@ -5,6 +5,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, same};
+use super::super::row::Row;
 use super::super::{is_marked, marked, reference, unknown};
 use crate::estate::{Action, Reason, account_of};
 
@@ -161,7 +162,7 @@ fn single(ctx: &Ctx<'_>) -> Json {
 }
 
 /// Rules as AWS keeps them: those of the same protocol and ports are one.
-pub(in crate::declared) fn merge_rules(properties: &mut Map<String, Json>) {
+pub(in crate::declared) fn merge_rules(properties: &mut Row) {
     for direction in ["ip_permissions", "ip_permissions_egress"] {
         let Some(Json::Array(rules)) = properties.get_mut(direction) else { continue };
         let mut merged: Vec<Json> = Vec::new();

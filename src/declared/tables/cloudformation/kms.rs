@@ -4,9 +4,10 @@
 
 use serde_json::{Value as Json, json};
 
+use super::super::kms::policy_of_account;
 use super::policy::policy;
 use super::{TAGS, either, empty, flag, nothing, own, region};
-use crate::declared::map::{Adds, Arn, Ctx, Mapping, Part, Unset, at, call, document, partition};
+use crate::declared::map::{Adds, Arn, Ctx, Mapping, Part, Unset, at, call};
 
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
 const KMS: &str = "AWS_KMS";
@@ -60,23 +61,8 @@ fn of_set(ctx: &Ctx<'_>, within: impl FnOnce() -> Json, outside: Json) -> Json {
     either(flag(ctx, "MultiRegion", Unset::False), within, || outside)
 }
 
-/// The policy that KMS gives a key for which none is chosen: it leaves everything to the account.
 fn default_policy(ctx: &Ctx<'_>) -> Json {
-    let (Some(account), Some(region)) = (ctx.object.account.as_deref(), ctx.object.region.as_deref()) else {
-        return ctx.missing("the account of the key");
-    };
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Id": "key-default-1",
-        "Statement": [{
-            "Sid": "Enable IAM User Permissions",
-            "Effect": "Allow",
-            "Principal": {"AWS": format!("arn:{}:iam::{account}:root", partition(region))},
-            "Action": "kms:*",
-            "Resource": "*",
-        }],
-    });
-    document(ctx, "KeyPolicy", &policy)
+    policy_of_account(ctx, "KeyPolicy").unwrap_or_else(|| ctx.missing("the account of the key"))
 }
 
 fn key_policy(ctx: &Ctx<'_>) -> Json {
