@@ -61,12 +61,17 @@ fn ignore(reader: &mut Reader<'_>, node: &Node) -> Option<Ignore> {
     }
     for (pattern, span) in &resources {
         // A pattern of stars alone would hide everything, today and for ever.
-        let unlike =
-            ["arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-0a1b", "arn:aws:s3:::clinic-logs", "arn:aws:iam::123456789012:role/Deploy"];
+        let unlike = [
+            "arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-0a1b",
+            "arn:aws:s3:::clinic-logs",
+            "arn:aws:iam::123456789012:role/Deploy",
+            "aws_vpc.main",
+            "aws_s3_bucket.logs",
+        ];
         let wide = pattern.chars().filter(|c| *c != '*').count() < 3 || unlike.iter().filter(|arn| glob(pattern, arn)).count() > 1;
         if wide && kind.is_none() {
             let found = reader.wrong(Code::BadValue, format!("`{pattern}` would hide nearly everything"), span.clone(), "too wide");
-            found.help.push("name the resources, a pattern of more than what all ARNs begin with, or a `type`".to_owned());
+            found.help.push("name the resources, a pattern of more than what all ARNs or addresses begin with, or a `type`".to_owned());
         }
     }
     Some(Ignore {
@@ -143,4 +148,30 @@ pub(crate) fn notes(ignores: &[Ignore], drift: &Drift, at: Timestamp) -> Vec<Dia
         }
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ignores;
+    use crate::diag::SourceFile;
+
+    #[test]
+    fn patterns_that_hide_nearly_everything_are_refused() {
+        let refused = |pattern: &str, kind: &str| {
+            let rule = format!("- {{resources: [\"{pattern}\"], {kind}reason: moving, expires: 2099-01-01}}\n");
+            let mut diagnostics = Vec::new();
+            ignores(&SourceFile::new(".keurignore", &rule), &mut diagnostics);
+            let titles: Vec<&str> = diagnostics.iter().map(|d| d.title.as_str()).collect();
+            assert!(titles.iter().all(|title| title.ends_with("would hide nearly everything")), "{pattern}: {titles:?}");
+            !titles.is_empty()
+        };
+        for pattern in ["*", "**", "a*", "*:*", "arn*", "arn:*", "arn:aws:*", "*aws*", "arn:aws:*:*:*", "*123456789012*", "aws_*", "*aws_*"]
+        {
+            assert!(refused(pattern, ""), "{pattern}");
+            assert!(!refused(pattern, "type: \"AWS::EC2::VPC\", "), "{pattern} of one type");
+        }
+        for pattern in ["reports", "arn:aws:ec2:*:vpc/vpc-*", "arn:aws:s3:::clinic-*", "aws_db_instance.*", "module.legacy.*", "vpc-0a1*"] {
+            assert!(!refused(pattern, ""), "{pattern}");
+        }
+    }
 }
