@@ -376,6 +376,13 @@ fn choices() {
     assert_eq!(value("!If [Maybe, a, b]"), later("parameter Open has no value"));
     assert_eq!(value("!If [Maybe, a, !Ref AWS::NoValue]"), later("parameter Open has no value"));
     assert_eq!(value("!If [Hidden, a, b]"), gap("sensitive", "parameter Secret"));
+    // A secret counts as set; what a secret may take away does not.
+    for removable in
+        ["!If [Hidden, a, !Ref AWS::NoValue]", "!If [Hidden, !Ref AWS::NoValue, a]", "!If [Hidden, !If [Maybe, a, !Ref AWS::NoValue], b]"]
+    {
+        assert_eq!(value(removable), later("parameter Secret"), "{removable}");
+        assert_eq!(value(&format!("{{a: {removable}}}")), json!({"a": later("parameter Secret")}), "{removable}");
+    }
     assert_eq!(value("!If [Maybe, !Ref Key, !GetAtt Key.Arn]"), gap("referenced", "Key"));
     assert_eq!(wrong("!If [Yess, a, b]"), "`Fn::If` names the condition `Yess`, which there is not; did you mean `Yes`?");
     assert_eq!(wrong("!If [Yes, a]"), "`Fn::If` takes a condition and two values, this is a list of 2; write it so");
@@ -598,6 +605,17 @@ Resources:
     assert_eq!(resource(&template, "A").properties["Q"], later("Fn::Transform in the mapping M"));
     assert_eq!(resource(&template, "B").properties, later("Fn::Transform in B"));
     assert_eq!(resource(&template, "C").properties["P"], added);
+}
+
+#[test]
+fn resources_of_other_templates_are_noted() {
+    for kind in ["AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::ServiceCatalog::CloudFormationProvisionedProduct"] {
+        let text = format!("Resources:\n  A: {{Type: AWS::S3::Bucket}}\n  B: {{Type: {kind}}}\n");
+        let template = read_with(&text, &[]).unwrap();
+        assert_eq!(template.notes, [format!("B: resources of the template that `{kind}` names are not seen (line 3)")]);
+    }
+    let own = "Resources: {A: {Type: AWS::S3::Bucket}, B: {Type: AWS::CloudFormation::WaitConditionHandle}}";
+    assert!(read_with(own, &[]).unwrap().notes.is_empty());
 }
 
 #[test]
