@@ -223,10 +223,21 @@ impl State<'_, '_> {
     }
 }
 
+/// Whether nothing is set: there is no secret in that, and what is hidden counts as set.
+fn is_empty(json: &Json) -> bool {
+    match json {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+        Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
 /// Hides what is marked as secret in a shown state.
 fn redact(json: &mut Json, sensitive: &Json, path: &str) {
     match (&mut *json, sensitive) {
-        (Json::Null, _) => {}
+        (value, Json::Bool(true)) if is_empty(value) => {}
         (_, Json::Bool(true)) => *json = unknown(Reason::Sensitive, path),
         (Json::Object(map), Json::Object(marks)) => {
             for (key, mark) in marks {
@@ -262,7 +273,7 @@ fn hide(attributes: &mut Json, path: &Json) {
         let Some(next) = next else { return };
         value = next;
     }
-    if !value.is_null() {
+    if !is_empty(value) {
         *value = unknown(Reason::Sensitive, "marked as sensitive in the state");
     }
 }

@@ -1,6 +1,8 @@
 //! One and the same estate, made by Terraform on an emulator: as its plan, as its state, and as the raw
 //! answers that the emulator gave after it was applied.
 
+mod plans;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
