@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::compare::{Comparison, Difference, Keys, Of, compare};
-use crate::estate::{CODE, Coverage, Estate, Resource};
+use crate::estate::{ALL_REGIONS, CODE, Coverage, Estate, GLOBAL, Listing, Resource};
 
 /// What became of a resource.
 #[derive(Debug, Clone)]
@@ -93,15 +93,27 @@ pub(crate) fn changes(first: &Estate, second: &Estate) -> Vec<Change> {
         }
     }
     let mut unseen: BTreeMap<(String, String, String), String> = BTreeMap::new();
-    for estate in [first, second] {
-        for listing in &estate.listings {
-            if let Some(gap) = listing.gap.as_ref().filter(|_| estate.run.declared.is_none()) {
-                unseen.insert((listing.kind.clone(), listing.account.clone(), listing.region.clone()), gap.to_string());
-            }
+    let live = || [(first, &first_coverage), (second, &second_coverage)].into_iter().filter(|(estate, _)| estate.run.declared.is_none());
+    for (estate, coverage) in live() {
+        // What is listed on either day, on this one.
+        for listing in live().flat_map(|(either, _)| &either.listings) {
+            let Listing { kind, account, region, .. } = listing;
+            let Some(gap) = coverage.gap(kind, account, region) else { continue };
+            let every = || "every type".to_owned();
+            let (place, why) = match estate.run.accounts.iter().find(|a| a.id == *account) {
+                // All of it is told below.
+                Some(entered) if entered.gap.is_some() => continue,
+                None => ((every(), account.clone(), ALL_REGIONS.to_owned()), "the account is in one of the estates only".to_owned()),
+                Some(_) if !matches!(region.as_str(), GLOBAL | ALL_REGIONS) && !estate.run.regions.contains(region) => {
+                    ((every(), account.clone(), region.clone()), "the region is in one of the estates only".to_owned())
+                }
+                Some(_) => ((kind.clone(), account.clone(), region.clone()), gap.to_string()),
+            };
+            unseen.insert(place, why);
         }
         for account in estate.run.accounts.iter().filter(|a| a.gap.is_some()) {
             let why = account.gap.as_ref().map(ToString::to_string).unwrap_or_default();
-            unseen.insert(("every type".to_owned(), account.id.clone(), "*".to_owned()), why);
+            unseen.insert(("every type".to_owned(), account.id.clone(), ALL_REGIONS.to_owned()), why);
         }
     }
     found.extend(unseen.into_iter().map(|((kind, account, region), why)| Change::Unseen { kind, account, region, why }));

@@ -6,6 +6,8 @@ mod plans;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde_json::json;
+
 use super::{Assumed, plan, states};
 use crate::declared::{build, kinds};
 use crate::drift::{Keys, Of, Status, compare, drift};
@@ -176,6 +178,181 @@ fn days_are_compared_to_the_letter() {
     let changes = crate::drift::changes(&first, &second);
     let changed: Vec<_> = changes.iter().filter(|change| matches!(change, crate::drift::EstateChange::Changed(..))).collect();
     assert_eq!(changed.len(), 1, "{changed:?}");
+}
+
+/// Gives one property of one resource another value.
+fn set(estate: &mut Estate, at: usize, property: &str, value: Value) {
+    let Value::Record(record) = &estate.resources[at].properties else { panic!("no record") };
+    let position = record.ty.fields.iter().position(|field| field.name == property).unwrap();
+    let mut record = record.as_ref().clone();
+    record.values[position] = value;
+    estate.resources[at].properties = Value::Record(record.into());
+}
+
+fn hidden() -> crate::estate::Gap {
+    crate::estate::out_of_reach("ec2", "123456789012", "eu-central-1", "what was hidden")
+}
+
+/// What was not listed has not vanished, and what was not listed before has not appeared.
+#[test]
+fn what_was_not_listed_on_one_of_two_days_is_left_open() {
+    const KIND: &str = "AWS::EC2::Volume";
+    type Day = fn(&mut Estate);
+    let whole: Day = |_| {};
+    let none: Day = |estate| estate.resources.retain(|r| r.kind.name != KIND);
+    let failed: Day = |estate| {
+        estate.resources.retain(|r| r.kind.name != KIND);
+        estate.listings.iter_mut().filter(|l| l.kind == KIND).for_each(|l| l.gap = Some(hidden()));
+    };
+    let never: Day = |estate| {
+        estate.resources.retain(|r| r.kind.name != KIND);
+        estate.listings.retain(|l| l.kind != KIND);
+    };
+    let closed: Day = |estate| {
+        estate.resources.clear();
+        estate.listings.clear();
+        estate.run.accounts.iter_mut().for_each(|account| account.gap = Some(hidden()));
+    };
+    let elsewhere: Day = |estate| {
+        estate.resources.clear();
+        estate.listings.clear();
+        estate.run.regions = vec!["eu-north-1".to_owned()];
+    };
+    let other: Day = |estate| {
+        estate.resources.clear();
+        estate.listings.clear();
+        estate.run.accounts[0].id = "999999999999".to_owned();
+    };
+    let base = {
+        let mut estate = seen();
+        estate.resources.retain(|r| matches!(r.kind.name.as_str(), KIND | "AWS::EC2::VPC"));
+        estate.listings.iter_mut().for_each(|listing| listing.gap = None);
+        let mut text = Vec::new();
+        estate.save(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    let registry = crate::registry();
+    let told = |first: Day, second: Day| {
+        use crate::drift::EstateChange::{Appeared, Changed, Unknown, Unseen, Vanished};
+        let day = |of: Day| {
+            let mut estate = Estate::load(&base, &registry).unwrap();
+            of(&mut estate);
+            estate
+        };
+        let (first, second) = (day(first), day(second));
+        let changes = crate::drift::changes(&first, &second);
+        let word = |change: &crate::drift::EstateChange| match change {
+            Appeared(_) => "appeared",
+            Vanished(_) => "vanished",
+            Changed(..) => "changed",
+            Unknown { .. } => "unknown",
+            Unseen { .. } => "unseen",
+        };
+        let words: BTreeSet<&str> = changes.iter().map(word).collect();
+        let report = crate::report::DiffReport { first: &first, second: &second, changes, turned: Vec::new() };
+        (words.into_iter().collect::<Vec<_>>().join(" "), report.exit_code())
+    };
+    assert_eq!(told(whole, whole), (String::new(), 0));
+    assert_eq!(told(none, none), (String::new(), 0));
+    for (at, day) in [failed, never, closed, elsewhere, other].into_iter().enumerate() {
+        assert_eq!(told(whole, day), ("unknown unseen".to_owned(), 3), "{at}");
+        assert_eq!(told(day, whole), ("unknown unseen".to_owned(), 3), "{at}");
+    }
+    for day in [failed, never] {
+        assert_eq!(told(none, day), ("unseen".to_owned(), 3));
+        assert_eq!(told(day, none), ("unseen".to_owned(), 3));
+    }
+    assert_eq!(told(failed, failed), ("unseen".to_owned(), 3));
+    assert_eq!(told(whole, none), ("vanished".to_owned(), 1));
+    assert_eq!(told(none, whole), ("appeared".to_owned(), 1));
+}
+
+/// A default group and a main route table come with their VPC, as long as they are as AWS makes them.
+#[test]
+fn what_comes_with_a_vpc_is_nobodys_once_it_was_changed() {
+    let declared = stated("estate/terraform.tfstate");
+    let mut live = seen();
+    isolation::assign(&mut live, &isolation::Environments::ByTag);
+    let status = |live: &Estate, at: usize| {
+        let drift = drift(&declared, live, &kinds(), &[], live.run.as_of);
+        drift.entries.iter().find(|entry| entry.seen == Some(at)).unwrap().status
+    };
+    let of_declared = |r: &crate::estate::Resource| {
+        let Some(Value::String(vpc)) = r.property("vpc_id") else { return false };
+        declared.resources.iter().any(|d| d.kind.name == "AWS::EC2::VPC" && d.id == *vpc)
+    };
+    let find = |live: &Estate, kind: &str, property: &str, value: &Value| {
+        live.resources.iter().position(|r| r.kind.name == kind && r.property(property) == Some(value) && of_declared(r)).unwrap()
+    };
+    let group = find(&live, "AWS::EC2::SecurityGroup", "group_name", &Value::string("default"));
+    let table = find(&live, "AWS::EC2::RouteTable", "main", &Value::Bool(true));
+    let own_id = live.resources[group].id.to_string();
+    let unread = || Value::Unknown(std::sync::Arc::new(hidden()));
+    // As the types of properties have it: text as one address, one group or one gateway.
+    let value = |at: usize, property: &str, json: serde_json::Value| {
+        let (_, field) = live.resources[at].kind.properties.field(property).unwrap();
+        Value::from_json(&field.ty, json, &|_| hidden()).unwrap()
+    };
+    let rule = |addresses: &[&str], groups: &[&str]| {
+        let pairs: Vec<_> = groups.iter().map(|id| json!({"group_id": id})).collect();
+        json!([{"ip_protocol": "-1", "cidr_ips": addresses, "cidr_ipv6s": [], "prefix_list_ids": [], "user_id_group_pairs": pairs}])
+    };
+    let local = json!({"destination_cidr_block": "10.0.0.0/16", "gateway_id": "local", "origin": "CreateRouteTable", "state": "active"});
+    let out = json!({"destination_cidr_block": "0.0.0.0/0", "gateway_id": "igw-1", "origin": "CreateRoute", "state": "active"});
+    let cases = [
+        (group, "ip_permissions", value(group, "ip_permissions", json!([])), Status::Owned),
+        (group, "ip_permissions", value(group, "ip_permissions", rule(&[], &[&own_id])), Status::Owned),
+        (group, "ip_permissions", value(group, "ip_permissions", rule(&["0.0.0.0/0"], &[&own_id])), Status::Unmanaged),
+        (group, "ip_permissions", value(group, "ip_permissions", rule(&[], &[&own_id, "sg-other"])), Status::Unmanaged),
+        (group, "ip_permissions", unread(), Status::Unmanaged),
+        (table, "routes", value(table, "routes", json!([local])), Status::Owned),
+        (table, "routes", value(table, "routes", json!([local, out])), Status::Unmanaged),
+        (table, "routes", unread(), Status::Unmanaged),
+    ];
+    for (at, property, new, expected) in cases {
+        let whole = live.resources[at].clone();
+        let shown = format!("{new:?}");
+        set(&mut live, at, property, new);
+        assert_eq!(status(&live, at), expected, "{property}: {shown}");
+        live.resources[at] = whole;
+    }
+}
+
+/// AWS installs newer releases of the same version by itself, where it was told to; nothing else explains another one.
+#[test]
+fn versions_move_upwards_only() {
+    let mut code = stated("estate/terraform.tfstate");
+    let at = code.resources.iter().position(|r| r.kind.name == "AWS::RDS::DBInstance").unwrap();
+    let mut live = stated("estate/terraform.tfstate");
+    let keys = Keys::of(&live);
+    let mut differs = |declared: &str, seen: &str, by_itself: bool, of: Of| {
+        for (estate, version) in [(&mut code, declared), (&mut live, seen)] {
+            set(estate, at, "engine_version", Value::string(version));
+            set(estate, at, "auto_minor_version_upgrade", Value::Bool(by_itself));
+        }
+        let found = compare(&code.resources[at], &live.resources[at], &keys, of);
+        let names: Vec<&str> = found.differences.iter().map(|d| d.attribute.as_str()).collect();
+        assert!(names.iter().all(|name| *name == "engine_version"), "{names:?}");
+        !names.is_empty()
+    };
+    for (older, newer) in [
+        ("16.3", "16.4"),
+        ("16.9", "16.10"),
+        ("16", "16.4"),
+        ("8.0.35", "8.0.36"),
+        ("10.11.6", "10.11.9"),
+        ("5.7.mysql_aurora.2.11.2", "5.7.mysql_aurora.2.12.1"),
+    ] {
+        for of in [Of::Code, Of::Plan] {
+            assert!(!differs(older, newer, true, of), "{older} → {newer}");
+            assert!(differs(newer, older, true, of), "{newer} → {older}");
+            assert!(differs(older, newer, false, of), "{older} → {newer}, not by itself");
+        }
+        assert!(differs(older, newer, true, Of::Days), "{older} → {newer} from one day to another");
+    }
+    for (older, newer) in [("15.8", "16.3"), ("8.0.35", "8.4.1"), ("10.11.6", "11.4.2")] {
+        assert!(differs(older, newer, true, Of::Code), "{older} → {newer} is another version");
+    }
 }
 
 /// What is known before anything is made is as it is afterwards.
