@@ -120,10 +120,8 @@ fn secrets_that_are_empty_are_not_set() {
     let time = "2026-11-25T12:00:00Z".parse().unwrap();
     let key = |estate: &Estate| {
         let at = estate.of_type("AWS::RDS::DBInstance").next().unwrap();
-        match estate.resources[at].property("kms_key_id").unwrap() {
-            Value::Unknown(gap) => gap.reason.to_string(),
-            other => format!("{other:?}"),
-        }
+        let value = estate.resources[at].property("kms_key_id").unwrap();
+        if let Value::Unknown(gap) = value { gap.reason.to_string() } else { format!("{value:?}") }
     };
     let (hidden, not_set) = (Reason::Sensitive.to_string(), format!("{:?}", Value::Null));
     for (value, expected) in
