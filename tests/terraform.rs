@@ -309,6 +309,125 @@ fn what_is_not_whole_is_never_fine() {
 }
 
 #[test]
+fn plans_that_do_not_say_what_they_lead_to_are_not_whole() {
+    let keur = place();
+    let whole: Value = serde_json::from_slice(&content("cases/two-rules/plan.json")).expect("a plan");
+    let judged = |plan: &Value| check(&keur, plan.to_string().as_bytes(), &["--policy", "security-group-admits-own-environment"]);
+    judged(&whole).exits(0);
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    for (values, why) in [
+        (None, "are not in the file"),
+        (Some(json!(null)), "are not in the file"),
+        (Some(json!("removed")), "cannot be read"),
+        (Some(json!({"root_module": {"resources": [1]}})), "cannot be read"),
+        (Some(json!({"root_module": deep})), "cannot be read"),
+    ] {
+        let mut plan = whole.clone();
+        let planned = plan.as_object_mut().expect("a plan");
+        planned.remove("planned_values");
+        planned.extend(values.map(|values| ("planned_values".to_owned(), values)));
+        assert!(judged(&plan).exits(3).text().contains(&format!("the planned values {why}")));
+    }
+    for mode in ["ephemeral", "action", "Managed", ""] {
+        let mut plan = whole.clone();
+        let mut odd = plan["resource_changes"][0].clone();
+        odd["mode"] = json!(mode);
+        plan["resource_changes"].as_array_mut().expect("changes").push(odd);
+        assert!(judged(&plan).exits(3).text().contains("1 changes are neither of resources nor of data sources"), "{mode}");
+    }
+}
+
+#[test]
+fn changes_that_nobody_knows_are_refused() {
+    let keur = place();
+    let whole: Value = serde_json::from_slice(&content("cases/two-rules/plan.json")).expect("a plan");
+    let refused = |pointer: &str, value: Value, texts: &[&str]| {
+        let mut plan = whole.clone();
+        *plan.pointer_mut(pointer).expect("a member") = value;
+        check(&keur, plan.to_string().as_bytes(), &[]).exits(2).says(texts).gives_nothing();
+    };
+    for actions in [json!([]), json!(["dance"]), json!(["create", "update"]), json!(["delete", "create", "forget"])] {
+        refused("/resource_changes/1/change/actions", actions, &["resource_changes[1]", "not known to this program", "use a newer keur"]);
+    }
+    refused("/resource_changes/1/change", json!(null), &["resource_changes[1] has no change"]);
+    refused("/resource_changes/1/change", json!({}), &["resource_changes[1]", "missing field `actions`"]);
+    refused("/resource_changes/1/address", json!("here and there"), &["resource_changes[1]", "is not an address"]);
+    refused("/resource_changes/1", json!("removed"), &["resource_changes[1]", "as Terraform writes it"]);
+}
+
+#[test]
+fn templates_of_other_templates_are_not_whole() {
+    let keur = place();
+    let template = |kind: &str| {
+        format!(
+            "Resources:\n  A: {{Type: \"AWS::EC2::Volume\", Properties: {{AvailabilityZone: eu-central-1a, Encrypted: true}}}}\n  B: {{Type: \"{kind}\"}}\n"
+        )
+    };
+    let policy = ["--policy", "ebs-volume-encrypted", "--account", ACCOUNT, "--region", "eu-central-1", "--format", "json"];
+    let judged = |kind: &str, code: i32| {
+        keur.write("stack.yaml", template(kind));
+        let ran = keur.run(["check", "--template", "stack.yaml"].into_iter().chain(policy)).exits(code);
+        let verdict = |f: &Value| f["verdict"].as_str().unwrap_or_default().to_owned();
+        let verdicts: Vec<String> = json(&ran)["findings"].as_array().expect("findings").iter().map(verdict).collect();
+        (verdicts.join(" "), ran.text())
+    };
+    assert_eq!(judged("AWS::CloudFormation::WaitConditionHandle", 0).0, "pass");
+    for kind in ["AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::ServiceCatalog::CloudFormationProvisionedProduct"] {
+        let (verdicts, text) = judged(kind, 3);
+        assert_eq!(verdicts, "pass unknown", "{kind}: its own volume, and those of the others");
+        assert!(text.contains(&format!("resources of the template that `{kind}` names are not seen")), "{text}");
+    }
+}
+
+/// A new one takes its place, and the old one stays as it is: both are judged.
+#[test]
+fn what_is_replaced_and_let_go_of_is_there_twice() {
+    let keur = place();
+    let mut plan: Value = serde_json::from_slice(&content("cases/replaced/plan.json")).expect("a plan");
+    for (change, actions) in
+        plan["resource_changes"].as_array_mut().expect("changes").iter_mut().zip([["create", "forget"], ["forget", "create"]])
+    {
+        change["change"]["actions"] = json!(actions);
+        change["change"]["before"]["encrypted"] = json!(false);
+        change["change"]["after"]["encrypted"] = json!(true);
+    }
+    let ran = check(&keur, plan.to_string().as_bytes(), &[]).exits(1);
+    let volumes = |create_first: &'static str, delete_first: &'static str| {
+        [("aws_ebs_volume.create_first", create_first), ("aws_ebs_volume.delete_first", delete_first)]
+    };
+    let mut encrypted = volumes("pass", "pass").to_vec();
+    let old = "deviation (already-so)";
+    encrypted.extend([("aws_ebs_volume.create_first (forgotten)", old), ("aws_ebs_volume.delete_first (forgotten)", old)]);
+    expect(&ran, "ebs-volume-encrypted", &encrypted);
+    expect(&ran, "plan-keeps-data", &volumes("pass", "pass"));
+    expect(&ran, "plan-keeps-managing", &volumes("deviation", "deviation"));
+}
+
+/// A block that `dynamic` makes is in no plan; only the source tells that somebody configured it.
+#[test]
+fn the_source_tells_what_dynamic_blocks_make() {
+    let keur = place();
+    let bucket = |name: &'static str| {
+        let after = json!({"bucket": name, "tags": {}, "tags_all": {}, "object_lock_enabled": false});
+        ("aws_s3_bucket", name, after, json!({"id": true, "replication_configuration": true}), json!({"bucket": {"constant_value": name}}))
+    };
+    let plan = plan_of(&[bucket("plain"), bucket("copied"), bucket("other")]);
+    let block = "for_each = var.targets\n    content {\n      role = each.value\n    }";
+    keur.write(
+        "source/main.tf",
+        format!(
+            "resource \"aws_s3_bucket\" \"plain\" {{\n  bucket = \"plain\"\n}}\n
+resource \"aws_s3_bucket\" \"copied\" {{\n  bucket = \"copied\"\n  dynamic \"replication_configuration\" {{\n    {block}\n  }}\n}}\n
+resource \"aws_s3_bucket\" \"other\" {{\n  bucket = \"other\"\n  dynamic \"cors_rule\" {{\n    {block}\n  }}\n}}\n"
+        ),
+    );
+    let policy = "bucket-replicas-in-allowed-region";
+    let all = |copied: &'static str| [("aws_s3_bucket.plain", "pass"), ("aws_s3_bucket.copied", copied), ("aws_s3_bucket.other", "pass")];
+    expect(&check(&keur, &plan, &[]), policy, &all("pass"));
+    expect(&check(&keur, &plan, &["--source", "source"]), policy, &all("unknown"));
+}
+
+#[test]
 fn bad_files_are_refused_with_a_reason() {
     let keur = place();
     let refused = |arguments: &[&str], texts: &[&str]| {

@@ -176,7 +176,10 @@ pub(super) fn read<'r>(
         let nothing = json!({});
         let (region, region_from) = reader.region(address, known.unwrap_or(&nothing), earlier);
         let account = reader.account(address, known.unwrap_or(&nothing), earlier);
-        after.change(fact(change, body, action, old.as_ref()), account.clone(), region.clone(), known.unwrap_or(&nothing));
+        // What is replaced and forgotten stays as well, beside the new one: nothing of it is lost, and nobody manages it.
+        let stays_too = body.actions.iter().any(|action| action == "forget") && action != Action::Forget;
+        let done = if stays_too { Action::Forget } else { action };
+        after.change(fact(change, body, done, old.as_ref()), account.clone(), region.clone(), known.unwrap_or(&nothing));
         if change.deposed.is_some() {
             continue;
         }
@@ -193,17 +196,15 @@ pub(super) fn read<'r>(
             place: place.clone(),
             sparse: false,
         };
+        let stays = |object: Object| match stays_too {
+            true => Object { address: format!("{} (forgotten)", object.address), ..object },
+            false => object,
+        };
         if let Some(old) = old.clone().filter(|_| action != Action::Create) {
-            before.push(object(old, Some(Action::NoOp)));
+            before.push(stays(object(old, Some(Action::NoOp))));
         }
-        // What is replaced and forgotten stays as well, beside the new one.
-        let stays_too = body.actions.iter().any(|action| action == "forget") && action != Action::Forget;
         if stays_too {
-            let stays = Object {
-                address: format!("{} (forgotten)", change.address),
-                ..object(old.clone().unwrap_or_default(), Some(Action::NoOp))
-            };
-            after.push(stays);
+            after.push(stays(object(old.clone().unwrap_or_default(), Some(Action::NoOp))));
         }
         // An import brings in what this program never judged.
         let imported = body.importing.is_some_and(|raw| raw.get() != "null");
