@@ -163,6 +163,8 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         judgement: &judgement,
         framework: &setup.framework,
         exceptions: &setup.exceptions,
+        attestations: &setup.attestations,
+        dossier: None,
         fail_on: args.fail_on,
         all: args.all,
     };

@@ -8,6 +8,7 @@ mod controls;
 mod diff;
 mod docs;
 mod drift;
+mod evidence;
 mod init;
 mod output;
 mod permissions;

@@ -44,6 +44,20 @@ impl ControlVerdict {
     }
 }
 
+impl ControlVerdict {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 8] = [
+        Self::Met,
+        Self::NotMet,
+        Self::NotDetermined,
+        Self::Attested,
+        Self::AttestationExpired,
+        Self::ExceptionAccepted,
+        Self::Inherited,
+        Self::NotApplicable,
+    ];
+}
+
 impl Serialize for ControlVerdict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())

@@ -1,5 +1,6 @@
 //! Reports: one model, one file per output format. Prints verdicts and never judges.
 
+mod dossier;
 mod drift;
 mod grid;
 mod json;
@@ -11,9 +12,10 @@ use std::sync::Arc;
 
 use crate::estate::{Declared, Estate, Gap};
 use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
-use crate::framework::{ControlResult, Exception, Framework};
+use crate::framework::{Attestation, ControlResult, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
 
+pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
 pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub use grid::{grid, terminal_width};
 
@@ -40,6 +42,10 @@ pub struct Report<'a> {
     pub controls: Vec<ControlResult>,
     /// Accepted deviations.
     pub exceptions: &'a [Exception],
+    /// What documents say.
+    pub attestations: &'a [Attestation],
+    /// The pack it is part of, if any.
+    pub dossier: Option<&'a Dossier>,
     /// From which severity on a deviation fails the run.
     pub fail_on: Severity,
     /// Whether what is set apart counts as well.

@@ -1,0 +1,1 @@
+//! `keur evidence`.

@@ -1,0 +1,1 @@
+//! Evidence: one run on disk, as a pack that can be verified and run again, chained to the pack before it.
