@@ -1,1 +1,46 @@
-//! Evidence: one run on disk, as a pack that can be verified and run again, chained to the pack before it.
+//! Evidence: one run on disk, as a pack that can be verified and evaluated again, chained to the pack before it.
+//!
+//! A chain is a folder: `objects/` holds answers of AWS and rules under their SHA-256, each once however many packs need it;
+//! `pack-000001/`, `pack-000002/`… hold one run each, sealed by a manifest that names the hash of the one before it.
+
+mod archive;
+mod chain;
+mod history;
+mod manifest;
+mod pack;
+mod sums;
+mod tree;
+mod verify;
+
+use std::fmt::Display;
+use std::path::Path;
+
+pub(crate) use archive::write_archive;
+pub(crate) use chain::{Chain, Entry, folder_of};
+pub(crate) use history::{History, Span, history};
+pub(crate) use manifest::{Basis, Ended, Manifest, OpenFinding, PackResult, Previous, RuleFile, Started, Tool, sha256};
+pub(crate) use pack::{Begin, Packing, Sealing, Sign};
+pub(crate) use tree::Tree;
+pub(crate) use verify::{Checked, Keys, Note, verify};
+
+/// Why something is not a chain, or not one that holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{file}: {reason}")]
+pub(crate) struct Error {
+    /// The file.
+    pub(crate) file: String,
+    /// What is wrong with it.
+    pub(crate) reason: String,
+    /// Whether a file could not be read or written, rather than being wrong.
+    pub(crate) io: bool,
+}
+
+impl Error {
+    pub(crate) fn broken(file: impl Display, reason: impl Into<String>) -> Self {
+        Self { file: file.to_string(), reason: reason.into(), io: false }
+    }
+
+    pub(crate) fn io(path: &Path, source: &std::io::Error) -> Self {
+        Self { file: path.display().to_string(), reason: source.to_string(), io: true }
+    }
+}

@@ -1,0 +1,195 @@
+//! A chain as it is on disk.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::manifest::{FileEntry, Manifest, OpenFinding, RuleFile, Started, sha256};
+use super::tree::{Tree, unpacked};
+
+/// A chain, or the archive of one pack.
+pub(crate) struct Chain {
+    /// Its files.
+    pub(crate) tree: Tree,
+    /// Its packs, by number.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// A pack of it.
+pub(crate) struct Entry {
+    /// Its number.
+    pub(crate) sequence: u64,
+    /// The record of its start, and its hash; or why there is none.
+    pub(crate) started: Result<(Started, String), Error>,
+    /// Its manifest, and its hash; none if it was never sealed.
+    pub(crate) manifest: Result<Option<(Manifest, String)>, Error>,
+}
+
+impl Entry {
+    /// The manifest, if there is one that can be read.
+    pub(crate) fn sealed(&self) -> Option<(&Manifest, &str)> {
+        self.manifest.as_ref().ok()?.as_ref().map(|(manifest, hash)| (manifest, hash.as_str()))
+    }
+}
+
+/// Folder of a pack.
+pub(crate) fn folder_of(sequence: u64) -> String {
+    format!("pack-{sequence:06}")
+}
+
+/// Number of a pack by its folder.
+pub(super) fn sequence_of(folder: &str) -> Option<u64> {
+    let sequence = folder.strip_prefix("pack-")?.parse().ok()?;
+    (sequence > 0 && folder_of(sequence) == folder).then_some(sequence)
+}
+
+/// Path of an object.
+pub(super) fn object_path(hash: &str) -> Option<String> {
+    let hex = hash.strip_prefix("sha256:").filter(|hex| hex.len() == 64)?;
+    hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')).then(|| format!("objects/{}/{hex}", &hex[..2]))
+}
+
+/// The hash of an object by its path.
+pub(super) fn object_of(path: &str) -> Option<String> {
+    let (_, hex) = path.strip_prefix("objects/")?.split_once('/')?;
+    let hash = format!("sha256:{hex}");
+    (object_path(&hash)? == path).then_some(hash)
+}
+
+/// Reads a record that must be written in the one way there is.
+pub(super) fn record<T: serde::de::DeserializeOwned + serde::Serialize>(path: &str, bytes: &[u8], schema: &str) -> Result<T, Error> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        schema: String,
+    }
+    let shape = |error: serde_json::Error| Error::broken(path, format!("it does not have the shape it must have: {error}"));
+    let head: Head = serde_json::from_slice(bytes).map_err(shape)?;
+    if head.schema != schema {
+        return Err(Error::broken(path, format!("its schema is `{}`, this program reads `{schema}`", head.schema)));
+    }
+    let record: T = serde_json::from_slice(bytes).map_err(shape)?;
+    if super::manifest::canonical(&record) != bytes {
+        return Err(Error::broken(path, "it is not written as RFC 8785 wants it: somebody else wrote it"));
+    }
+    Ok(record)
+}
+
+impl Chain {
+    /// Reads what is at a path, and which of its packs the path means: a chain means all of them.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Option<u64>), Error> {
+        let kind = std::fs::metadata(path).map_err(|source| Error::io(path, &source))?;
+        if kind.is_file() {
+            let chain = Self::read(Tree::archive(path)?)?;
+            let only = match chain.entries.as_slice() {
+                [one] => one.sequence,
+                _ => return Err(Error::broken(path.display(), "an archive holds one pack")),
+            };
+            return Ok((chain, Some(only)));
+        }
+        // A relative path such as `.` has neither name nor parent.
+        let full = path.canonicalize().map_err(|source| Error::io(path, &source))?;
+        let of_pack = full.file_name().and_then(|name| sequence_of(name.to_str()?)).zip(full.parent().map(Path::to_owned));
+        let (root, pack): (PathBuf, _) = match of_pack {
+            Some((sequence, parent)) => (parent, Some(sequence)),
+            None => (path.to_owned(), None),
+        };
+        let chain = Self::read(Tree::folder(&root)?)?;
+        Ok((chain, pack))
+    }
+
+    /// Whether a path looks like a chain, a pack or the archive of one, rather than anything else that keur reads.
+    pub(crate) fn is_at(path: &Path) -> bool {
+        path.join("pack-000001").is_dir() || path.join("started.json").is_file()
+    }
+
+    pub(super) fn read(tree: Tree) -> Result<Self, Error> {
+        let mut sequences: Vec<u64> = tree.paths().iter().filter_map(|path| sequence_of(path.split_once('/')?.0)).collect();
+        sequences.dedup();
+        if sequences.is_empty() {
+            return Err(Error::broken(tree.place().display(), "there is no pack of keur in it"));
+        }
+        let entries = sequences.into_iter().map(|sequence| entry(&tree, sequence)).collect();
+        Ok(Self { tree, entries })
+    }
+
+    /// The pack of a number.
+    pub(crate) fn entry(&self, sequence: u64) -> Result<&Entry, Error> {
+        let found = self.entries.iter().find(|entry| entry.sequence == sequence);
+        found.ok_or_else(|| Error::broken(folder_of(sequence), "it is missing"))
+    }
+
+    /// The last complete pack.
+    pub(crate) fn last_complete(&self) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.sealed().is_some_and(|(manifest, _)| manifest.result.is_some()))
+    }
+
+    /// An object, which must have the hash that it is asked for by.
+    pub(crate) fn object(&self, hash: &str) -> Result<Vec<u8>, Error> {
+        let path = object_path(hash).ok_or_else(|| Error::broken(hash, "it is no SHA-256"))?;
+        let bytes = self.tree.read(&path)?;
+        if sha256(&bytes) != hash {
+            return Err(Error::broken(path, "its content has another SHA-256"));
+        }
+        Ok(bytes)
+    }
+
+    /// What a file of a pack holds, unpacked; it must be what the manifest says.
+    pub(crate) fn file(&self, manifest: &Manifest, role: &str) -> Result<Vec<u8>, Error> {
+        let folder = folder_of(manifest.sequence);
+        let entry = manifest.files.iter().find(|file| file.role == role);
+        let entry = entry.ok_or_else(|| Error::broken(&folder, format!("its manifest names no file for `{role}`")))?;
+        content(&self.tree, &folder, entry)
+    }
+
+    /// The rules that a pack was judged by, with their contents.
+    pub(crate) fn rules(&self, manifest: &Manifest) -> Result<Vec<(RuleFile, Vec<u8>)>, Error> {
+        rules_of(&self.file(manifest, "rules")?)?
+            .into_iter()
+            .map(|rule| {
+                let bytes = self.object(&rule.sha256)?;
+                Ok((rule, bytes))
+            })
+            .collect()
+    }
+
+    /// What does not pass in a pack.
+    pub(crate) fn open_findings(&self, manifest: &Manifest) -> Result<Vec<OpenFinding>, Error> {
+        serde_json::from_slice(&self.file(manifest, "open")?).map_err(|e| Error::broken("open.json", e.to_string()))
+    }
+}
+
+pub(super) fn rules_of(bytes: &[u8]) -> Result<Vec<RuleFile>, Error> {
+    serde_json::from_slice(bytes).map_err(|e| Error::broken("rules.json", e.to_string()))
+}
+
+/// The bytes of a file, checked, and unpacked where it is compressed.
+pub(super) fn content(tree: &Tree, folder: &str, entry: &FileEntry) -> Result<Vec<u8>, Error> {
+    let path = format!("{folder}/{}", entry.path);
+    let bytes = tree.read(&path)?;
+    if bytes.len() as u64 != entry.bytes {
+        return Err(Error::broken(path, format!("it has {} bytes, its manifest says {}", bytes.len(), entry.bytes)));
+    }
+    if sha256(&bytes) != entry.sha256 {
+        return Err(Error::broken(path, "its SHA-256 is not the one in the manifest"));
+    }
+    let Some(content) = &entry.content else { return Ok(bytes) };
+    let plain = unpacked(&path, &bytes)?;
+    if plain.len() as u64 != content.bytes || sha256(&plain) != content.sha256 {
+        return Err(Error::broken(path, "what it unpacks to is not what the manifest says"));
+    }
+    Ok(plain)
+}
+
+fn entry(tree: &Tree, sequence: u64) -> Entry {
+    let folder = folder_of(sequence);
+    let path = format!("{folder}/started.json");
+    let started = tree.read(&path).and_then(|bytes| Ok((record(&path, &bytes, super::manifest::STARTED_SCHEMA)?, sha256(&bytes))));
+    let path = format!("{folder}/manifest.json");
+    let manifest = match tree.has(&path) {
+        true => tree
+            .read(&path)
+            .and_then(|bytes| Ok((record(&path, &bytes, super::manifest::PACK_SCHEMA)?, sha256(&bytes))))
+            .map(Some),
+        false => Ok(None),
+    };
+    Entry { sequence, started, manifest }
+}

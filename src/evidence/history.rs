@@ -1,0 +1,184 @@
+//! What a chain says over time: every control on every day, when something was opened and closed, and when nobody looked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Error;
+use super::chain::Chain;
+use super::manifest::{Manifest, OpenFinding, PackResult};
+
+/// What became of a control, or of a finding, in one pack.
+#[derive(Debug, Clone)]
+pub(crate) struct Day {
+    /// Number of the pack.
+    pub(crate) sequence: u64,
+    /// `sha256:…` of its manifest.
+    pub(crate) manifest_sha256: String,
+    /// `sha256:…` of the manifest before it.
+    pub(crate) previous_sha256: Option<String>,
+    /// The moment it speaks of.
+    pub(crate) at: Timestamp,
+    /// When it began.
+    pub(crate) started: Timestamp,
+    /// Id of the key that signed it.
+    pub(crate) key: Option<String>,
+    /// What it found; none if it was aborted.
+    pub(crate) result: Option<PackResult>,
+}
+
+/// Something that does not pass, from the first pack that has it to the first that shows it mended.
+#[derive(Debug, Clone)]
+pub(crate) struct Span {
+    /// What it is.
+    pub(crate) finding: OpenFinding,
+    /// When it was first seen.
+    pub(crate) opened: Timestamp,
+    /// When it was last seen.
+    pub(crate) last: Timestamp,
+    /// The first pack that looked and did not find it.
+    pub(crate) closed: Option<Timestamp>,
+}
+
+impl Span {
+    /// How long it was open, up to a moment.
+    pub(crate) fn open_for(&self, until: Timestamp) -> SignedDuration {
+        self.closed.unwrap_or(until).duration_since(self.opened)
+    }
+}
+
+/// A chain over time, for one source of facts.
+#[derive(Debug)]
+pub(crate) struct History {
+    /// Id of the chain.
+    pub(crate) chain: String,
+    /// Where the facts come from.
+    pub(crate) source: String,
+    /// The packs of that source and the aborted ones, oldest first.
+    pub(crate) days: Vec<Day>,
+    /// Complete packs of other sources, which say nothing here.
+    pub(crate) others: u64,
+    /// What was open at any time, sorted by when it was opened.
+    pub(crate) spans: Vec<Span>,
+    /// How often a run is expected: what the last pack says.
+    pub(crate) cadence: Option<SignedDuration>,
+}
+
+impl History {
+    /// Complete packs, oldest first.
+    pub(crate) fn complete(&self) -> impl DoubleEndedIterator<Item = (&Day, &PackResult)> {
+        self.days.iter().filter_map(|day| Some((day, day.result.as_ref()?)))
+    }
+
+    /// From the first complete pack to the last.
+    pub(crate) fn period(&self) -> Option<(Timestamp, Timestamp)> {
+        Some((self.complete().next()?.0.at, self.complete().next_back()?.0.at))
+    }
+
+    /// The longest time between two complete packs.
+    pub(crate) fn largest_gap(&self) -> Option<(Timestamp, Timestamp)> {
+        self.between().max_by_key(|(from, to)| to.duration_since(*from))
+    }
+
+    /// Times without a complete pack that are longer than the cadence, by more than a tenth of it.
+    pub(crate) fn late(&self) -> Vec<(Timestamp, Timestamp)> {
+        let Some(cadence) = self.cadence else { return Vec::new() };
+        let allowed = cadence + cadence / 10;
+        self.between().filter(|(from, to)| to.duration_since(*from) > allowed).collect()
+    }
+
+    fn between(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        let times: Vec<Timestamp> = self.complete().map(|(day, _)| day.at).collect();
+        (1..times.len()).map(move |at| (times[at - 1], times[at]))
+    }
+
+    /// The last complete pack at a moment, and whether it was current then.
+    pub(crate) fn at(&self, moment: Timestamp) -> Option<(&Day, &PackResult, bool)> {
+        let (day, result) = self.complete().rfind(|(day, _)| day.at <= moment)?;
+        let current = self.cadence.is_none_or(|cadence| moment.duration_since(day.at) <= cadence + cadence / 10);
+        Some((day, result, current))
+    }
+}
+
+/// Reads the history of a chain, up to a pack: that of the source of its last complete one, or of the one named.
+pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -> Result<History, Error> {
+    let entries = || chain.entries.iter().filter(|entry| until.is_none_or(|until| entry.sequence <= until));
+    let mut sealed: Vec<(&Manifest, &str)> = Vec::new();
+    for entry in entries() {
+        // What cannot be read is said, not left out.
+        if let Some((manifest, hash)) = entry.manifest.as_ref().map_err(Clone::clone)? {
+            sealed.push((manifest, hash));
+        }
+    }
+    let last = sealed.iter().rev().find_map(|(manifest, _)| manifest.result.as_ref());
+    let source = source.or(last.map(|result| result.source.as_str())).unwrap_or("live").to_owned();
+    let mut found = History {
+        chain: sealed.first().map(|(manifest, _)| manifest.chain.clone()).unwrap_or_default(),
+        days: Vec::new(),
+        others: 0,
+        spans: Vec::new(),
+        cadence: sealed.last().and_then(|(manifest, _)| manifest.cadence).map(SignedDuration::from_secs),
+        source,
+    };
+    let mut open: BTreeMap<String, Span> = BTreeMap::new();
+    for (manifest, hash) in sealed {
+        if manifest.result.as_ref().is_some_and(|result| result.source != found.source) {
+            found.others += 1;
+            continue;
+        }
+        let at = manifest.result.as_ref().map_or(manifest.started, |result| result.as_of);
+        if let Some(result) = &manifest.result {
+            step(&mut open, &mut found.spans, &chain.open_findings(manifest)?, result, at);
+        }
+        found.days.push(Day {
+            sequence: manifest.sequence,
+            manifest_sha256: hash.to_owned(),
+            previous_sha256: manifest.previous.as_ref().map(|previous| previous.manifest_sha256.clone()),
+            at,
+            started: manifest.started,
+            key: manifest.key.clone(),
+            result: manifest.result.clone(),
+        });
+    }
+    found.spans.extend(open.into_values());
+    found.spans.sort_by(|a, b| (a.opened, &a.finding.policy, &a.finding.resource).cmp(&(b.opened, &b.finding.policy, &b.finding.resource)));
+    Ok(found)
+}
+
+/// Brings what is open forward by one pack.
+fn step(open: &mut BTreeMap<String, Span>, done: &mut Vec<Span>, now: &[OpenFinding], result: &PackResult, at: Timestamp) {
+    let key = |finding: &OpenFinding| format!("{} {}", finding.verdict, finding.fingerprint);
+    let current: BTreeSet<String> = now.iter().map(key).collect();
+    let seen: BTreeSet<&str> = now.iter().map(|finding| finding.fingerprint.as_str()).collect();
+    // Where nothing of a type could be seen, nothing is known to be mended.
+    let blind: BTreeSet<(&str, &str, &str)> = now
+        .iter()
+        .filter(|finding| finding.resource.is_empty())
+        .map(|finding| (finding.policy.as_str(), finding.account.as_str(), finding.region.as_str()))
+        .collect();
+    let looked = |finding: &OpenFinding| {
+        let global = matches!(finding.region.as_str(), "global" | "*");
+        let in_scope = result.accounts.contains(&finding.account) && (global || result.regions.contains(&finding.region));
+        let place = (finding.policy.as_str(), finding.account.as_str());
+        let blind = [finding.region.as_str(), "*"].into_iter().any(|region| blind.contains(&(place.0, place.1, region)));
+        result.policies.contains(&finding.policy) && in_scope && !blind
+    };
+    let ended: Vec<String> = open
+        .iter()
+        .filter(|(key, span)| {
+            let turned = seen.contains(span.finding.fingerprint.as_str());
+            !current.contains(*key) && (turned || looked(&span.finding))
+        })
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in ended {
+        if let Some(span) = open.remove(&key) {
+            done.push(Span { closed: Some(at), ..span });
+        }
+    }
+    for finding in now {
+        let span = open.entry(key(finding)).or_insert_with(|| Span { finding: finding.clone(), opened: at, last: at, closed: None });
+        span.last = at;
+        span.finding.clone_from(finding);
+    }
+}

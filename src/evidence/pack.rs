@@ -1,0 +1,386 @@
+//! Writing a pack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::chain::{Chain, folder_of, object_of, object_path};
+use super::manifest::{
+    Content, Ended, FileEntry, Manifest, PACK_SCHEMA, PackResult, Previous, STARTED_SCHEMA, Started, Tool, canonical, sha256,
+};
+use super::tree::Tree;
+use super::verify::{comment_of_manifest, comment_of_start};
+use super::{Error, sums};
+
+/// Level of compression: what is written once and kept for years.
+const LEVEL: i32 = 12;
+
+/// Signs a file: the suffixes of the files that hold signatures, and those.
+pub(crate) trait Sign {
+    /// Id of the key.
+    fn key_id(&self) -> String;
+    /// The public key, as it is given to whoever verifies.
+    fn public_key(&self) -> String;
+    /// Signatures of a file, with what they say beside it.
+    fn sign(&self, name: &str, bytes: &[u8], comment: &str) -> Result<Vec<(&'static str, Vec<u8>)>, Error>;
+}
+
+/// What is known before a run.
+pub(crate) struct Begin<'a> {
+    /// The folder of the chain.
+    pub(crate) root: &'a Path,
+    /// The clock.
+    pub(crate) now: Timestamp,
+    /// This program.
+    pub(crate) tool: Tool,
+    /// Where the facts are to come from.
+    pub(crate) source: &'a str,
+    /// `sha256:…` over the policies.
+    pub(crate) policies_sha256: &'a str,
+    /// What the pipeline says of itself.
+    pub(crate) run_by: BTreeMap<String, String>,
+    /// How often a run is expected.
+    pub(crate) cadence: Option<i64>,
+    /// Who signs, if anybody.
+    pub(crate) signer: Option<&'a dyn Sign>,
+}
+
+/// A pack that is being written. While it lives nobody else writes to its chain.
+pub(crate) struct Packing<'a> {
+    root: PathBuf,
+    folder: PathBuf,
+    signer: Option<&'a dyn Sign>,
+    cadence: Option<i64>,
+    tool: Tool,
+    started: Started,
+    started_sha256: String,
+    chain_id: String,
+    /// The packs before it.
+    pub(crate) earlier: Option<Chain>,
+    known: BTreeSet<String>,
+    files: BTreeMap<String, FileEntry>,
+    added: BTreeSet<String>,
+    needed: BTreeSet<String>,
+    /// Held until the end.
+    _lock: File,
+}
+
+/// A pack that was sealed.
+pub(crate) struct Sealing {
+    /// Its number.
+    pub(crate) sequence: u64,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// `sha256:…` of its manifest.
+    pub(crate) manifest_sha256: String,
+    /// Bytes that it added to the disk.
+    pub(crate) bytes: u64,
+}
+
+impl<'a> Packing<'a> {
+    /// Takes the next number of the chain and writes the signed record of the start. A run that was killed before is sealed
+    /// as aborted first.
+    pub(crate) fn begin(begin: Begin<'a>) -> Result<Self, Error> {
+        let root = begin.root.to_owned();
+        fs::create_dir_all(&root).map_err(|e| Error::io(&root, &e))?;
+        let lock = lock(&root)?;
+        let mut earlier = None;
+        let empty = Tree::folder(&root)?.paths().into_iter().all(|path| path == LOCK);
+        if !empty {
+            seal_aborted(&root, &begin)?;
+            earlier = Some(Chain::read(Tree::folder(&root)?)?);
+        }
+        let last = earlier.as_ref().and_then(|chain| chain.entries.last());
+        let last = match last {
+            None => None,
+            Some(entry) => match entry.sealed() {
+                Some((manifest, hash)) => Some((manifest.clone(), hash.to_owned())),
+                None => return Err(Error::broken(folder_of(entry.sequence), "its manifest cannot be read: verify the chain first")),
+            },
+        };
+        let sequence = last.as_ref().map_or(1, |(manifest, _)| manifest.sequence + 1);
+        let mut known = BTreeSet::new();
+        for entry in earlier.iter().flat_map(|chain| &chain.entries) {
+            known.extend(entry.sealed().into_iter().flat_map(|(manifest, _)| manifest.objects_added.iter().cloned()));
+        }
+        let started = Started {
+            schema: STARTED_SCHEMA.to_owned(),
+            chain: last.as_ref().map(|(manifest, _)| manifest.chain.clone()),
+            sequence,
+            previous: last.map(|(manifest, hash)| Previous { sequence: manifest.sequence, manifest_sha256: hash }),
+            time: begin.now,
+            tool: begin.tool.clone(),
+            source: begin.source.to_owned(),
+            policies_sha256: begin.policies_sha256.to_owned(),
+            nonce: nonce(),
+            public_key: begin.signer.map(Sign::public_key),
+            run_by: begin.run_by,
+        };
+        let folder = root.join(folder_of(sequence));
+        fs::create_dir(&folder).map_err(|e| Error::io(&folder, &e))?;
+        let bytes = canonical(&started);
+        let started_sha256 = sha256(&bytes);
+        let chain_id = started.chain.clone().unwrap_or_else(|| started_sha256.clone());
+        let mut packing = Self {
+            root,
+            folder,
+            signer: begin.signer,
+            cadence: begin.cadence,
+            tool: begin.tool,
+            started,
+            started_sha256,
+            chain_id,
+            earlier,
+            known,
+            files: BTreeMap::new(),
+            added: BTreeSet::new(),
+            needed: BTreeSet::new(),
+            _lock: lock,
+        };
+        if let Some(signer) = packing.signer {
+            let comment = comment_of_start(&packing.started);
+            for (suffix, signature) in signer.sign("started.json", &bytes, &comment)? {
+                packing.plain(&format!("started.json{suffix}"), "signature", &signature)?;
+            }
+        }
+        packing.plain("started.json", "started", &bytes)?;
+        Ok(packing)
+    }
+
+    /// Its number.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.started.sequence
+    }
+
+    /// Id of the chain.
+    pub(crate) fn chain_id(&self) -> &str {
+        &self.chain_id
+    }
+
+    /// The record of its start.
+    pub(crate) fn started(&self) -> (&Started, &str) {
+        (&self.started, &self.started_sha256)
+    }
+
+    /// Id of the key that will sign it.
+    pub(crate) fn key(&self) -> Option<String> {
+        self.signer.map(Sign::key_id)
+    }
+
+    /// Adds a file as it is.
+    pub(crate) fn plain(&mut self, path: &str, role: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.write(path, role, bytes, None)
+    }
+
+    /// Adds a file, compressed; `path` without `.zst`.
+    pub(crate) fn packed(&mut self, path: &str, role: &str, bytes: &[u8]) -> Result<(), Error> {
+        let content = Content { bytes: bytes.len() as u64, sha256: sha256(bytes) };
+        let small = compress(bytes).map_err(|e| Error::io(&self.folder, &e))?;
+        self.write(&format!("{path}.zst"), role, &small, Some(content))
+    }
+
+    fn write(&mut self, path: &str, role: &str, bytes: &[u8], content: Option<Content>) -> Result<(), Error> {
+        let full = self.folder.join(path);
+        if let Some(parent) = full.parent() {
+            fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
+        }
+        replace(&full, bytes)?;
+        let entry =
+            FileEntry { path: path.to_owned(), role: role.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes), content };
+        self.files.insert(path.to_owned(), entry);
+        Ok(())
+    }
+
+    /// Adds an object to the store, unless an earlier pack has; its hash.
+    pub(crate) fn object(&mut self, bytes: &[u8]) -> Result<String, Error> {
+        let hash = sha256(bytes);
+        if !self.needed.insert(hash.clone()) {
+            return Ok(hash);
+        }
+        let path = object_path(&hash).expect("internal error: a hash of its own");
+        let full = self.root.join(&path);
+        if self.known.contains(&hash) {
+            // It is what the pack rests on: it must be there, and whole.
+            let kept = fs::read(&full).map_err(|e| Error::io(&full, &e))?;
+            if kept != bytes {
+                return Err(Error::broken(path, "its content is not what its name says: verify the chain first"));
+            }
+            return Ok(hash);
+        }
+        if let Some(parent) = full.parent() {
+            fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
+        }
+        replace(&full, bytes)?;
+        self.added.insert(hash.clone());
+        Ok(hash)
+    }
+
+    /// Seals it.
+    pub(crate) fn seal(self, result: PackResult, now: Timestamp) -> Result<Sealing, Error> {
+        self.close(Ended::Complete, None, Some(result), now)
+    }
+
+    /// Seals it as aborted: there is no verdict in it, and it stays in the chain.
+    pub(crate) fn abort(self, reason: &str, now: Timestamp) -> Result<Sealing, Error> {
+        self.close(Ended::Aborted, Some(reason.to_owned()), None, now)
+    }
+
+    fn close(self, ended: Ended, reason: Option<String>, result: Option<PackResult>, now: Timestamp) -> Result<Sealing, Error> {
+        let manifest = Manifest {
+            schema: PACK_SCHEMA.to_owned(),
+            chain: self.chain_id,
+            sequence: self.started.sequence,
+            previous: self.started.previous.clone(),
+            started_sha256: self.started_sha256,
+            ended,
+            reason,
+            started: self.started.time,
+            sealed: now,
+            tool: self.tool,
+            cadence: self.cadence,
+            result,
+            key: self.signer.map(Sign::key_id),
+            public_key: self.signer.map(Sign::public_key),
+            files: self.files.into_values().collect(),
+            objects_needed: self.needed.len() as u64,
+            objects_added: self.added.into_iter().collect(),
+        };
+        finish(&self.root, &self.folder, &manifest, &self.needed, self.signer)
+    }
+}
+
+/// Writes the manifest and everything that depends on it; the manifest last, because a pack with one is sealed.
+fn finish(
+    root: &Path,
+    folder: &Path,
+    manifest: &Manifest,
+    needed: &BTreeSet<String>,
+    signer: Option<&dyn Sign>,
+) -> Result<Sealing, Error> {
+    let bytes = canonical(manifest);
+    let hash = sha256(&bytes);
+    if let Some(signer) = signer {
+        for (suffix, signature) in signer.sign("manifest.json", &bytes, &comment_of_manifest(manifest))? {
+            replace(&folder.join(format!("manifest.json{suffix}")), &signature)?;
+        }
+    }
+    replace(&folder.join("SHA256SUMS"), sums::text(manifest, &hash, needed).as_bytes())?;
+    replace(&folder.join("manifest.json"), &bytes)?;
+    let size = |path: String| fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
+    let objects: u64 = manifest.objects_added.iter().filter_map(|hash| object_path(hash)).map(size).sum();
+    let files: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+    Ok(Sealing {
+        sequence: manifest.sequence,
+        folder: folder.to_owned(),
+        manifest_sha256: hash,
+        bytes: objects + files + bytes.len() as u64,
+    })
+}
+
+/// Seals the last pack as aborted if it never was sealed: its run was killed.
+fn seal_aborted(root: &Path, begin: &Begin<'_>) -> Result<(), Error> {
+    let chain = Chain::read(Tree::folder(root)?)?;
+    let Some(last) = chain.entries.last() else { return Ok(()) };
+    if last.manifest.as_ref().map_err(Clone::clone)?.is_some() {
+        return Ok(());
+    }
+    let name = folder_of(last.sequence);
+    let folder = root.join(&name);
+    if !chain.tree.has(&format!("{name}/started.json")) {
+        // It was killed before it could say anything: no call had been made, and its number is free.
+        return fs::remove_dir_all(&folder).map_err(|e| Error::io(&folder, &e));
+    }
+    let (started, started_sha256) = last.started.as_ref().map_err(Clone::clone)?;
+    let mut known = BTreeSet::new();
+    for entry in &chain.entries {
+        known.extend(entry.sealed().into_iter().flat_map(|(manifest, _)| manifest.objects_added.iter()));
+    }
+    let mut files = Vec::new();
+    let mut orphans = Vec::new();
+    for path in chain.tree.paths() {
+        if path.ends_with(".tmp") {
+            // Half a file, that nothing names.
+            let full = root.join(path);
+            fs::remove_file(&full).map_err(|e| Error::io(&full, &e))?;
+            continue;
+        }
+        if let Some(hash) = object_of(path) {
+            if !known.contains(&hash) {
+                orphans.push(hash);
+            }
+            continue;
+        }
+        let Some(inner) = path.strip_prefix(&format!("{name}/")) else { continue };
+        if inner == "SHA256SUMS" || (inner.starts_with("manifest.json") && inner != "manifest.json") {
+            // Of a seal that was never finished.
+            continue;
+        }
+        let bytes = chain.tree.read(path)?;
+        let role = if inner == "started.json" { "started" } else if inner.starts_with("started.json") { "signature" } else { "leftover" };
+        files.push(FileEntry { path: inner.to_owned(), role: role.to_owned(), bytes: bytes.len() as u64, sha256: sha256(&bytes), content: None });
+    }
+    let manifest = Manifest {
+        schema: PACK_SCHEMA.to_owned(),
+        chain: started.chain.clone().unwrap_or_else(|| started_sha256.clone()),
+        sequence: started.sequence,
+        previous: started.previous.clone(),
+        started_sha256: started_sha256.clone(),
+        ended: Ended::Aborted,
+        reason: Some("the run was killed: the run after it found it like this".to_owned()),
+        started: started.time,
+        sealed: begin.now,
+        tool: begin.tool.clone(),
+        cadence: begin.cadence,
+        result: None,
+        key: begin.signer.map(Sign::key_id),
+        public_key: begin.signer.map(Sign::public_key),
+        files,
+        objects_needed: orphans.len() as u64,
+        objects_added: orphans.clone(),
+    };
+    finish(root, &folder, &manifest, &orphans.into_iter().collect(), begin.signer).map(drop)
+}
+
+/// The file that whoever writes to a chain holds.
+pub(super) const LOCK: &str = ".lock";
+
+fn lock(root: &Path) -> Result<File, Error> {
+    let path = root.join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| Error::io(&path, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error { io: true, ..Error::broken(root.display(), "another run is writing to this chain") }),
+        Err(TryLockError::Error(source)) => Err(Error::io(&path, &source)),
+    }
+}
+
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("internal error: every system this runs on has randomness");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The same bytes give the same bytes.
+fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+/// Writes a file in one step: whoever looks sees all of it or nothing.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let beside = PathBuf::from(name);
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        drop(file);
+        fs::rename(&beside, path)
+    };
+    write().map_err(|e| Error::io(path, &e))
+}

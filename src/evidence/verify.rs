@@ -1,0 +1,395 @@
+//! Whether a pack or a chain is what it was: every byte, every link.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::chain::{Chain, Entry, content, folder_of, object_of, object_path, rules_of, sequence_of};
+use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
+use super::pack::LOCK;
+use super::{Error, sums};
+
+/// Something that does not hold.
+pub(crate) type Problem = Error;
+
+/// Something that holds, and that whoever relies on it should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// A pack was aborted: number, and why.
+    Aborted(u64, String),
+    /// The last pack has no manifest: it is being written, or its run was killed.
+    Unfinished(u64),
+    /// Packs that nobody signed.
+    Unsigned(Vec<u64>),
+    /// Signed by a key that was not given: packs, and the key as they name it.
+    UnknownKey(Vec<u64>, String),
+    /// The clock went backwards between two packs.
+    Clock(u64),
+    /// A pack looked at less than the one before it: what is missing.
+    Narrower(u64, Vec<String>),
+    /// The policies are others than in the pack before.
+    Rules(u64),
+}
+
+/// What was checked, and what came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// Id of the chain.
+    pub(crate) chain: String,
+    /// Numbers of the packs.
+    pub(crate) packs: Vec<u64>,
+    /// Files, objects among them.
+    pub(crate) files: u64,
+    /// Bytes of them.
+    pub(crate) bytes: u64,
+    /// Packs with a signature by a key that was given.
+    pub(crate) signed: Vec<u64>,
+    /// Hash of the last manifest.
+    pub(crate) head: Option<(u64, String)>,
+    /// What does not hold.
+    pub(crate) problems: Vec<Problem>,
+    /// What else should be known.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// What checks signatures.
+pub(crate) trait Keys {
+    /// The signatures of a file, by suffix (`.minisig`…), as the key that the record names made them. An error says what is
+    /// wrong with one; true that it was made by a key that was given.
+    fn check(&self, name: &str, bytes: &[u8], named: &str, comment: &str, signatures: &BTreeMap<String, Vec<u8>>) -> Result<bool, Error>;
+
+    /// Whether any key was given.
+    fn given(&self) -> bool;
+}
+
+/// Checks a chain, or one pack of it.
+pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &dyn Keys) -> Checked {
+    let mut checked = Checked::default();
+    let mut needed = BTreeSet::new();
+    let mut added: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut read: BTreeMap<String, u64> = BTreeMap::new();
+    let mut previous: Option<&Entry> = None;
+    let mut unsigned = Vec::new();
+    let mut unknown: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for entry in chain.entries.iter().filter(|entry| only.is_none_or(|only| only == entry.sequence)) {
+        checked.packs.push(entry.sequence);
+        let expected = previous.map_or(1, |previous| previous.sequence + 1);
+        if only.is_none() {
+            for missing in expected..entry.sequence {
+                checked.problems.push(Error::broken(folder_of(missing), "it is missing: the chain skips it"));
+            }
+        }
+        one(chain, entry, &mut needed, &mut read, &mut checked);
+        let last = chain.entries.last().is_some_and(|last| last.sequence == entry.sequence);
+        match (&entry.manifest, &entry.started) {
+            (Ok(None), _) if last => checked.notes.push(Note::Unfinished(entry.sequence)),
+            (Ok(None), _) => {
+                let file = format!("{}/manifest.json", folder_of(entry.sequence));
+                checked.problems.push(Error::broken(file, "it is missing"));
+            }
+            _ => {}
+        }
+        for (name, named, comment) in signed_files(entry) {
+            match signature(chain, entry, name, named, &comment, keys) {
+                Ok(Some(true)) if name == "manifest.json" => checked.signed.push(entry.sequence),
+                Ok(Some(true)) => {}
+                Ok(Some(false)) if name == "manifest.json" => {
+                    unknown.entry(named.unwrap_or_default().to_owned()).or_default().push(entry.sequence);
+                }
+                Ok(Some(false)) => {}
+                Ok(None) if name == "manifest.json" => unsigned.push(entry.sequence),
+                Ok(None) => {}
+                Err(problem) => checked.problems.push(problem),
+            }
+        }
+        if let Some((manifest, hash)) = entry.sealed() {
+            for object in &manifest.objects_added {
+                if let Some(earlier) = added.insert(object, entry.sequence) {
+                    let reason = format!("it says that it added {object}, which pack {earlier} did");
+                    checked.problems.push(Error::broken(format!("{}/manifest.json", folder_of(entry.sequence)), reason));
+                }
+            }
+            if let (Ended::Aborted, Some(reason)) = (manifest.ended, &manifest.reason) {
+                checked.notes.push(Note::Aborted(entry.sequence, reason.clone()));
+            }
+            checked.head = Some((entry.sequence, hash.to_owned()));
+            checked.chain.clone_from(&manifest.chain);
+        }
+        let before = match only {
+            None => previous,
+            // The link of one pack, where the one before it is at hand.
+            Some(only) => chain.entries.iter().find(|entry| entry.sequence + 1 == only),
+        };
+        if only.is_none() || before.is_some() {
+            link(before, entry, &mut checked);
+        }
+        previous = Some(entry);
+    }
+    if keys.given() {
+        for sequence in unsigned.drain(..) {
+            checked.problems.push(Error::broken(format!("{}/manifest.json", folder_of(sequence)), "nobody signed it"));
+        }
+        for (key, packs) in std::mem::take(&mut unknown) {
+            for sequence in packs {
+                let reason = format!("it is signed by another key ({key}) than was given");
+                checked.problems.push(Error::broken(format!("{}/manifest.json", folder_of(sequence)), reason));
+            }
+        }
+    }
+    if !unsigned.is_empty() {
+        checked.notes.push(Note::Unsigned(unsigned));
+    }
+    checked.notes.extend(unknown.into_iter().map(|(key, packs)| Note::UnknownKey(packs, key)));
+    if only.is_none() || matches!(chain.tree, super::Tree::Archive { .. }) {
+        strangers(chain, only, &needed, &added, &mut checked);
+    }
+    checked.files += read.len() as u64;
+    checked.bytes += read.values().sum::<u64>();
+    checked.problems.sort();
+    checked.problems.dedup();
+    checked
+}
+
+/// One pack: its records, its files and the objects that it needs.
+fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut BTreeMap<String, u64>, checked: &mut Checked) {
+    let folder = folder_of(entry.sequence);
+    match &entry.started {
+        Err(problem) => checked.problems.push(problem.clone()),
+        Ok((started, _)) if started.sequence != entry.sequence => {
+            checked.problems.push(Error::broken(format!("{folder}/started.json"), format!("it is of pack {}", started.sequence)));
+        }
+        Ok(_) => {}
+    }
+    let (manifest, hash) = match &entry.manifest {
+        Err(problem) => return checked.problems.push(problem.clone()),
+        Ok(None) => return,
+        Ok(Some((manifest, hash))) => (manifest, hash),
+    };
+    let of = |name: &str| format!("{folder}/{name}");
+    if manifest.sequence != entry.sequence {
+        checked.problems.push(Error::broken(of("manifest.json"), format!("it is the manifest of pack {}", manifest.sequence)));
+        return;
+    }
+    if let Ok((started, started_sha256)) = &entry.started {
+        if *started_sha256 != manifest.started_sha256 {
+            checked.problems.push(Error::broken(of("started.json"), "its SHA-256 is not the one in the manifest"));
+        }
+        let chain_id = started.chain.as_ref().unwrap_or(started_sha256);
+        if *chain_id != manifest.chain {
+            checked.problems.push(Error::broken(of("started.json"), "it is of another chain than the manifest"));
+        }
+        if manifest.ended == Ended::Complete && started.public_key != manifest.public_key {
+            checked.problems.push(Error::broken(of("manifest.json"), "it names another key than the record of the start"));
+        }
+        if started.previous != manifest.previous {
+            checked.problems.push(Error::broken(of("manifest.json"), "it names another pack before it than the record of the start"));
+        }
+    }
+    let mut own = BTreeSet::new();
+    for file in &manifest.files {
+        if !own.insert(file.path.as_str()) || !is_inside(&file.path) {
+            checked.problems.push(Error::broken(of("manifest.json"), format!("it names `{}` twice, or out of its folder", file.path)));
+            continue;
+        }
+        match content(&chain.tree, &folder, file) {
+            Ok(bytes) => {
+                checked.files += 1;
+                checked.bytes += file.bytes;
+                if let Err(problem) = needs(file, &bytes, needed, &folder) {
+                    checked.problems.push(problem);
+                }
+            }
+            Err(problem) => checked.problems.push(problem),
+        }
+    }
+    let mut of_pack: BTreeSet<String> = pack_needs(chain, &folder, manifest);
+    if manifest.ended == Ended::Aborted {
+        of_pack.extend(manifest.objects_added.iter().cloned());
+        needed.extend(manifest.objects_added.iter().cloned());
+    }
+    if of_pack.len() as u64 != manifest.objects_needed {
+        let reason = format!("it says that it needs {} objects, its files name {}", manifest.objects_needed, of_pack.len());
+        checked.problems.push(Error::broken(of("manifest.json"), reason));
+    }
+    for hash in &of_pack {
+        if read.contains_key(hash) {
+            continue;
+        }
+        match chain.object(hash) {
+            Ok(bytes) => drop(read.insert(hash.clone(), bytes.len() as u64)),
+            Err(problem) => checked.problems.push(problem),
+        }
+    }
+    match chain.tree.read(&of("SHA256SUMS")) {
+        Ok(bytes) if bytes == sums::text(manifest, hash, &of_pack).as_bytes() => {}
+        Ok(_) => checked.problems.push(Error::broken(of("SHA256SUMS"), "it is not the list that belongs to the manifest")),
+        Err(problem) => checked.problems.push(problem),
+    }
+    // What nobody named does not belong there.
+    for path in chain.tree.paths() {
+        let Some(inner) = path.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')) else { continue };
+        if !own.contains(inner) && !BESIDE.contains(&inner) {
+            checked.problems.push(Error::broken(path, "it was added: the manifest does not name it"));
+        }
+    }
+}
+
+/// Files beside the manifest that it cannot name.
+const BESIDE: &[&str] =
+    &["manifest.json", "SHA256SUMS", "manifest.json.minisig", "manifest.json.dsse.json", "manifest.json.tsr", "manifest.json.tsq"];
+
+fn is_inside(path: &str) -> bool {
+    !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\\')
+}
+
+/// The objects that a file of the pack names.
+fn objects_in(file: &FileEntry, bytes: &[u8], folder: &str) -> Result<BTreeSet<String>, Error> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        outcome: serde_json::Value,
+    }
+    match file.role.as_str() {
+        "rules" => Ok(rules_of(bytes)?.into_iter().map(|rule| rule.sha256).collect()),
+        "index" => {
+            let wrong = |at: usize, what: String| Error::broken(format!("{folder}/{}", file.path), format!("line {}: {what}", at + 1));
+            let mut found = BTreeSet::new();
+            for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+                let line: Line = serde_json::from_slice(line).map_err(|e| wrong(at, e.to_string()))?;
+                if let Some(body) = line.outcome.get("response").and_then(|response| response.get("body")).and_then(|body| body.as_str()) {
+                    found.insert(body.to_owned());
+                }
+            }
+            Ok(found)
+        }
+        _ => Ok(BTreeSet::new()),
+    }
+}
+
+fn needs(file: &FileEntry, bytes: &[u8], needed: &mut BTreeSet<String>, folder: &str) -> Result<(), Error> {
+    needed.extend(objects_in(file, bytes, folder)?);
+    Ok(())
+}
+
+/// The objects that a pack needs: answers that its index names, and its rules.
+pub(super) fn pack_needs(chain: &Chain, folder: &str, manifest: &Manifest) -> BTreeSet<String> {
+    let naming = manifest.files.iter().filter(|file| matches!(file.role.as_str(), "rules" | "index"));
+    naming.filter_map(|file| objects_in(file, &content(&chain.tree, folder, file).ok()?, folder).ok()).flatten().collect()
+}
+
+/// The files of a pack that are signed, with the public key that its record names, and what the signature must say.
+fn signed_files(entry: &Entry) -> Vec<(&'static str, Option<&str>, String)> {
+    let mut files = Vec::new();
+    if let Ok((started, _)) = &entry.started {
+        files.push(("started.json", started.public_key.as_deref(), comment_of_start(started)));
+        if let Some((manifest, _)) = entry.sealed() {
+            files.push(("manifest.json", manifest.public_key.as_deref(), comment_of_manifest(manifest)));
+        }
+    }
+    files
+}
+
+/// What the signature of a record of a start says beside it.
+pub(super) fn comment_of_start(started: &Started) -> String {
+    format!("keur run started, pack={} time={}", started.sequence, started.time)
+}
+
+/// What the signature of a manifest says beside it.
+pub(super) fn comment_of_manifest(manifest: &Manifest) -> String {
+    let previous = manifest.previous.as_ref().map_or("none", |p| p.manifest_sha256.as_str());
+    format!("keur pack={} prev={previous} time={}", manifest.sequence, manifest.sealed)
+}
+
+/// Whether a file is signed: not at all, by a key that was given, or by another.
+fn signature(chain: &Chain, entry: &Entry, name: &str, named: Option<&str>, comment: &str, keys: &dyn Keys) -> Result<Option<bool>, Error> {
+    let path = format!("{}/{name}", folder_of(entry.sequence));
+    let mut signatures = BTreeMap::new();
+    for suffix in [".minisig", ".dsse.json"] {
+        let beside = format!("{path}{suffix}");
+        if chain.tree.has(&beside) {
+            signatures.insert(suffix.to_owned(), chain.tree.read(&beside)?);
+        }
+    }
+    let Some(named) = named else {
+        return match signatures.is_empty() {
+            true => Ok(None),
+            false => Err(Error::broken(path, "it is signed, and its record names no key")),
+        };
+    };
+    if signatures.is_empty() {
+        return Err(Error::broken(path, format!("its signature is missing; it was to be signed by {named}")));
+    }
+    keys.check(&path, &chain.tree.read(&path)?, named, comment, &signatures).map(Some)
+}
+
+/// The link of a pack to the one before it.
+fn link(before: Option<&Entry>, entry: &Entry, checked: &mut Checked) {
+    let folder = folder_of(entry.sequence);
+    let Ok((started, _)) = &entry.started else { return };
+    let file = format!("{folder}/started.json");
+    let Some(before) = before else {
+        if started.previous.is_some() {
+            checked.problems.push(Error::broken(file, "it names a pack before it, and there is none"));
+        }
+        return;
+    };
+    let Some((earlier, hash)) = before.sealed() else { return };
+    match &started.previous {
+        None => checked.problems.push(Error::broken(file, "it names no pack before it, and there is one: the chain is broken here")),
+        Some(previous) if previous.sequence != before.sequence || previous.manifest_sha256 != hash => {
+            checked.problems.push(Error::broken(
+                &file,
+                format!("it follows pack {} with {}, not the pack before it, which has {hash}", previous.sequence, previous.manifest_sha256),
+            ));
+        }
+        Some(_) => {}
+    }
+    if started.chain.as_ref() != Some(&earlier.chain) {
+        checked.problems.push(Error::broken(&file, "it is of another chain than the pack before it"));
+    }
+    if started.time < earlier.sealed {
+        checked.notes.push(Note::Clock(entry.sequence));
+    }
+    let results = entry.sealed().and_then(|(manifest, _)| manifest.result.as_ref()).zip(earlier.result.as_ref());
+    if let Some((now, then)) = results.filter(|(now, then)| now.source == then.source) {
+        let gone = |now: &[String], then: &[String]| then.iter().filter(|one| !now.contains(one)).cloned().collect::<Vec<_>>();
+        let narrower = [gone(&now.accounts, &then.accounts), gone(&now.regions, &then.regions)].concat();
+        if !narrower.is_empty() {
+            checked.notes.push(Note::Narrower(entry.sequence, narrower));
+        }
+        if now.policies_sha256 != then.policies_sha256 {
+            checked.notes.push(Note::Rules(entry.sequence));
+        }
+    }
+}
+
+/// Files that belong to no pack, and objects that no pack brought in or that nobody needs.
+fn strangers(chain: &Chain, only: Option<u64>, needed: &BTreeSet<String>, added: &BTreeMap<&str, u64>, checked: &mut Checked) {
+    let unfinished = checked.notes.iter().any(|note| matches!(note, Note::Unfinished(_)));
+    for path in chain.tree.paths() {
+        if path == LOCK {
+            continue;
+        }
+        if let Some(hash) = object_of(path) {
+            let known = if only.is_some() { needed.contains(&hash) } else { added.contains_key(hash.as_str()) };
+            if !known && !unfinished {
+                checked.problems.push(Error::broken(path, "it was added: no pack names it"));
+            } else if !needed.contains(&hash) && !chain.tree.read(path).is_ok_and(|bytes| sha256(&bytes) == hash) {
+                checked.problems.push(Error::broken(path, "its content has another SHA-256"));
+            }
+            continue;
+        }
+        let of_pack = path.split_once('/').and_then(|(folder, _)| sequence_of(folder)).is_some_and(|sequence| {
+            only.is_none_or(|only| only == sequence)
+        });
+        if !of_pack {
+            checked.problems.push(Error::broken(path, "it was added: it is not part of the chain"));
+        }
+    }
+    if only.is_none() {
+        for (hash, sequence) in added {
+            let path = object_path(hash);
+            if !path.as_deref().is_some_and(|path| chain.tree.has(path)) {
+                let reason = format!("it is missing; pack {sequence} brought it in");
+                checked.problems.push(Error::broken(path.unwrap_or_else(|| (*hash).to_owned()), reason));
+            }
+        }
+    }
+}
