@@ -35,6 +35,8 @@ mod cx;
 #[cfg(feature = "aws")]
 mod pace;
 #[cfg(feature = "aws")]
+mod redact;
+#[cfg(feature = "aws")]
 mod session;
 #[cfg(feature = "aws")]
 mod tape;
@@ -45,6 +47,8 @@ pub use document::{PolicyDocument, Statement};
 
 #[cfg(feature = "aws")]
 pub use cx::{Collected, Cx};
+#[cfg(feature = "aws")]
+pub use redact::Redaction;
 #[cfg(feature = "s3")]
 pub use s3::{StateError, state_object};
 #[cfg(feature = "aws")]

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::cx::CALL;
+use super::redact::{Redaction, redact};
 use super::session::Plan;
 use crate::estate::{ResponseId, Run};
 
@@ -61,6 +62,9 @@ pub struct Exchange {
     pub request_id: Option<String>,
     /// What came back.
     pub outcome: Outcome,
+    /// What was taken out of the answer before it was hashed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redactions: Vec<Redaction>,
 }
 
 /// A request, without anything that says who asked.
@@ -210,6 +214,18 @@ impl Tape {
         Self::from_files(path, files)
     }
 
+    /// A tape of its parts: `run.json`, `exchanges.jsonl`, and whatever holds the bodies.
+    pub fn of_parts(
+        path: &Path,
+        head: Vec<u8>,
+        index: Vec<u8>,
+        bodies: impl IntoIterator<Item = (ResponseId, Vec<u8>)>,
+    ) -> Result<Self, TapeError> {
+        let mut files = HashMap::from([("run.json".to_owned(), head), ("exchanges.jsonl".to_owned(), index)]);
+        files.extend(bodies.into_iter().map(|(id, bytes)| (body_name(&id), bytes)));
+        Self::from_files(path, files)
+    }
+
     fn from_files(path: &Path, mut files: HashMap<String, Vec<u8>>) -> Result<Self, TapeError> {
         let missing = |name: &str| TapeError::Missing { path: path.to_owned(), name: name.to_owned() };
         let damaged = |name: &str, problem: String| TapeError::Damaged { path: path.to_owned(), name: name.to_owned(), problem };
@@ -276,23 +292,14 @@ impl Tape {
             fs::write(&path, bytes).map_err(failed(&path))?;
         }
         let path = folder.join("exchanges.jsonl");
-        let mut lines = Vec::new();
-        for exchange in &self.exchanges {
-            serde_json::to_writer(&mut lines, exchange).expect("internal error: an exchange is plain data");
-            lines.push(b'\n');
-        }
-        fs::write(&path, lines).map_err(failed(&path))?;
+        fs::write(&path, self.index()).map_err(failed(&path))?;
         let path = folder.join("run.json");
         fs::write(&path, self.head()).map_err(failed(&path))
     }
 
     /// The tape as a deterministic `.tar.zst`: sorted names, no times, no owners.
     pub fn to_archive(&self) -> std::io::Result<Vec<u8>> {
-        let mut lines = Vec::new();
-        for exchange in &self.exchanges {
-            serde_json::to_writer(&mut lines, exchange)?;
-            lines.push(b'\n');
-        }
+        let lines = self.index();
         let mut files: BTreeMap<String, &[u8]> = BTreeMap::new();
         let head = self.head();
         files.insert("run.json".to_owned(), &head);
@@ -313,7 +320,18 @@ impl Tape {
         encoder.finish()
     }
 
-    fn head(&self) -> Vec<u8> {
+    /// One exchange a line.
+    pub fn index(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for exchange in &self.exchanges {
+            serde_json::to_writer(&mut lines, exchange).expect("internal error: an exchange is plain data");
+            lines.push(b'\n');
+        }
+        lines
+    }
+
+    /// What `run.json` holds.
+    pub fn head(&self) -> Vec<u8> {
         let head = Head {
             schema: SCHEMA.to_owned(),
             run: self.run.clone(),
@@ -484,9 +502,10 @@ struct Pending {
 }
 
 impl Pending {
-    fn finish(mut self, outcome: Outcome, request_id: Option<String>, body: Option<(ResponseId, Arc<[u8]>)>) {
+    fn finish(mut self, outcome: Outcome, request_id: Option<String>, redactions: Vec<Redaction>, body: Option<(ResponseId, Arc<[u8]>)>) {
         let held = "internal error: no panic while held";
         if let Some(mut exchange) = self.exchange.take() {
+            exchange.redactions = redactions;
             exchange.outcome = outcome;
             exchange.request_id = request_id;
             exchange.time = now();
@@ -530,6 +549,7 @@ impl HttpConnector for Recorder {
                 time: now(),
                 request_id: None,
                 outcome: Outcome::TimedOut,
+                redactions: Vec::new(),
             }),
         });
         let service = self.place.service;
@@ -540,7 +560,7 @@ impl HttpConnector for Recorder {
                 Err(error) => {
                     if let Some(pending) = pending {
                         let outcome = if error.is_timeout() { Outcome::TimedOut } else { Outcome::Unreachable };
-                        pending.finish(outcome, None, None);
+                        pending.finish(outcome, None, Vec::new(), None);
                     }
                     return Err(error);
                 }
@@ -553,12 +573,13 @@ impl HttpConnector for Recorder {
                 Ok(body) => body.into_bytes(),
                 Err(error) => {
                     if let Some(pending) = pending {
-                        pending.finish(Outcome::Unreachable, None, None);
+                        pending.finish(Outcome::Unreachable, None, Vec::new(), None);
                     }
                     return Err(ConnectorError::io(error.into()));
                 }
             };
-            let bytes: Arc<[u8]> = Arc::from(&body[..]);
+            let (kept, redactions) = redact(&body);
+            let bytes: Arc<[u8]> = Arc::from(kept);
             let id = digest(&bytes);
             if let Some(call) = call
                 && let Ok(mut responses) = call.responses.lock()
@@ -568,8 +589,9 @@ impl HttpConnector for Recorder {
                 responses.push(id);
             }
             if let Some(pending) = pending {
-                let request_id = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| headers.get(*name).cloned());
-                pending.finish(Outcome::Response { status: status.as_u16(), headers, body: id }, request_id, Some((id, bytes)));
+                let in_header = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| headers.get(*name).cloned());
+                let request_id = in_header.or_else(|| redactions.iter().find_map(|taken| taken.moved.clone()));
+                pending.finish(Outcome::Response { status: status.as_u16(), headers, body: id }, request_id, redactions, Some((id, bytes)));
             }
             check_xml(service, status.as_u16(), &body)?;
             *answer.body_mut() = SdkBody::from(body);

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::drift::{self, IgnoreArgs};
+use super::drift::IgnoreArgs;
+use super::evidence::{self, EvidenceArgs};
+use super::judge::Given;
 use super::setup::Setup;
 use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Outcome, Terminal, output};
-use crate::evaluate::{evaluate, population, set_apart};
-use crate::framework::{apply, roll_up};
 use crate::policy::Severity;
-use crate::report::{Format, Report, Style};
+use crate::report::{Format, Style};
 
 /// Options of `keur check`.
 #[derive(Debug, Args)]
@@ -38,6 +38,8 @@ pub(super) struct CheckArgs {
     /// With a plan, state or template: count what was already so, and what only the live estate can decide, as well
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
     /// Print how long each step took, and the most memory that was used
     #[arg(long)]
     times: bool,
@@ -127,47 +129,41 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let mut times = Times { wanted: args.times, last: std::time::Instant::now() };
     let setup = Setup::load(&sources, terminal)?;
     times.step("policies", terminal);
-    let asks = if args.declared.is_empty() { Asks::Needed } else { Asks::All };
+    let asks = Asks { everything: !args.declared.is_empty(), record: args.evidence.folder.is_some() };
     // A mistake in a state is told before AWS is asked.
     let declared = match args.declared.as_slice() {
         [] => None,
-        states => Some(source::states(states, &args.code.place, &args.when, &setup)?),
+        states => Some((source::states(states, &args.code.place, &args.when, &setup)?, args.ignore.read(terminal)?)),
     };
-    let source::Sourced { mut estate, before } = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal)?;
+    let signer = args.evidence.signer()?;
+    let packing = args.evidence.begin(args.source.word(), &setup, signer.as_deref())?;
+    let given = Given { declared, fail_on: args.fail_on, all: args.all, asks };
+    let sourced = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal);
+    let sourced = match (sourced, &packing) {
+        (Err(failure), Some(_)) => {
+            // The run stays in the chain, whatever it came to.
+            if let Some(packing) = packing {
+                evidence::abort(packing, &failure.message)?;
+            }
+            return Err(failure);
+        }
+        (sourced, _) => sourced?,
+    };
     times.step("estate", terminal);
-    if let Some(declared) = declared {
-        let compared = drift::compare(declared, &args.ignore, &estate, &setup, terminal)?;
-        crate::drift::add_facts(&compared.drift, &compared.declared, &mut estate, &compared.ignores, &setup.registry);
-        times.step("drift", terminal);
-    }
-    let bundle = &setup.bundle;
-    let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate, &setup.registry);
-    if estate.run.declared.is_some() {
-        let earlier = before.as_ref().map(|before| evaluate(&bundle.policies, &bundle.parameters, before, &setup.registry));
-        set_apart(&mut judgement, &estate, earlier.as_ref().zip(before.as_ref()));
-    }
-    let as_of = estate.run.as_of;
-    let applied = apply(&setup.exceptions, &bundle.policies, &estate, &mut judgement, as_of);
-    for note in &applied.notes {
-        terminal.say(&note.render(terminal.color));
-    }
+    let judged = given.judge(&setup, sourced, terminal);
+    judged.say_notes(terminal);
     times.step("judging", terminal);
-    let report = Report {
-        organisation: setup.config.organisation.as_deref(),
-        population: population(&estate, &judgement),
-        controls: roll_up(&setup.framework, &bundle.policies, &judgement, &setup.attestations, as_of),
-        estate: &estate,
-        policies: &bundle.policies,
-        policies_sha256: &bundle.sha256,
-        statements: &bundle.statements,
-        judgement: &judgement,
-        framework: &setup.framework,
-        exceptions: &setup.exceptions,
-        attestations: &setup.attestations,
-        dossier: None,
-        fail_on: args.fail_on,
-        all: args.all,
+    let mut report = judged.report(&setup, args.fail_on, args.all, None);
+    let prepared = match &packing {
+        Some(packing) => Some(evidence::prepare(packing, &setup, &given, &judged, &report)?),
+        None => None,
     };
+    let dossier = prepared.as_ref().map(|prepared| prepared.dossier.clone());
+    report.dossier = dossier.as_ref();
+    if let Some((packing, prepared)) = packing.zip(prepared) {
+        evidence::write(packing, &setup, &given, &judged, &report, prepared, terminal)?;
+        times.step("evidence", terminal);
+    }
     for output in &args.format {
         match &output.path {
             None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,

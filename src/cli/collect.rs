@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
 use super::config::{Config, Regions};
@@ -137,8 +138,9 @@ pub(super) fn estate(
     when: &WhenArgs,
     setup: &Setup,
     services: Vec<&'static Service>,
+    record: bool,
     terminal: &Terminal,
-) -> Result<Estate, Failure> {
+) -> Result<(Estate, Option<Tape>), Failure> {
     let tape = if source.demo {
         Some(demo()?)
     } else if let Some(path) = &source.replay {
@@ -147,12 +149,15 @@ pub(super) fn estate(
         None
     };
     match tape {
-        None => Ok(live(Request { services, ..request(setup, when) }, setup, terminal)?.0),
-        Some(tape) => {
-            let replayed = aws::replay(SourceTape(&tape), &services, when.as_of, &setup.registry, &Silent);
-            runtime()?.block_on(replayed).map_err(started)
-        }
+        None => live(Request { services, record, ..request(setup, when) }, setup, terminal),
+        Some(tape) => Ok((replayed(&tape, &services, when.as_of, setup)?, Some(tape))),
     }
+}
+
+/// The estate that a recording shows.
+pub(super) fn replayed(tape: &Tape, services: &[&'static Service], as_of: Option<Timestamp>, setup: &Setup) -> Result<Estate, Failure> {
+    let replayed = aws::replay(SourceTape(tape), services, as_of, &setup.registry, &Silent);
+    runtime()?.block_on(replayed).map_err(started)
 }
 
 /// A state in a bucket: `BUCKET/KEY`.

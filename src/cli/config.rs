@@ -107,18 +107,18 @@ const REGIONS: &[&str] = &[
     "us-west-2",
 ];
 
-/// Reads a configuration; paths in it are relative to its folder.
-pub(super) fn read(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Config {
+/// Reads a configuration; paths in it are relative to its folder. Also gives its text.
+pub(super) fn read(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> (Config, Option<Arc<SourceFile>>) {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
             let title = format!("{}: {error}", path.display());
             diagnostics.push(Diagnostic::plain(Code::UnreadableFile, title).help("`keur init` writes one to start from"));
-            return Config::default();
+            return (Config::default(), None);
         }
     };
     let source = SourceFile::new(path.display().to_string(), text);
-    read_text(&source, path.parent().unwrap_or(Path::new("")), diagnostics)
+    (read_text(&source, path.parent().unwrap_or(Path::new("")), diagnostics), Some(source))
 }
 
 /// Reads the text of a configuration; paths in it are relative to `folder`.

@@ -1,6 +1,7 @@
 //! `keur drift`: what is declared against what is seen.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 
@@ -9,9 +10,9 @@ use super::setup::{Setup, finish};
 use super::source::{self, Asks, CodeArgs, PlaceArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
 use crate::declared::kinds;
+use crate::diag::SourceFile;
 use crate::drift::{self, Drift, Ignore};
 use crate::estate::Estate;
-use crate::isolation;
 use crate::policy::read_folder;
 use crate::report::{DriftReport, Style};
 
@@ -53,43 +54,29 @@ pub(super) struct IgnoreArgs {
 }
 
 impl IgnoreArgs {
-    fn read(&self, terminal: &Terminal) -> Result<Vec<Ignore>, Failure> {
+    /// The rules, and the files they are in.
+    pub(super) fn read(&self, terminal: &Terminal) -> Result<(Vec<Ignore>, Vec<Arc<SourceFile>>), Failure> {
         let path = match &self.file {
             Some(path) => path.as_path(),
             None if Path::new(IGNORE).is_file() => Path::new(IGNORE),
-            None => return Ok(Vec::new()),
+            None => return Ok((Vec::new(), Vec::new())),
         };
         let mut diagnostics = Vec::new();
         let sources = read_folder(path, &mut diagnostics);
         let rules = sources.iter().flat_map(|source| drift::ignores(source, &mut diagnostics)).collect();
         finish(diagnostics, terminal)?;
-        Ok(rules)
+        Ok((rules, sources))
     }
-}
-
-/// A comparison, and what it rests on.
-pub(super) struct Compared {
-    pub(super) declared: Estate,
-    pub(super) drift: Drift,
-    pub(super) ignores: Vec<Ignore>,
 }
 
 /// Compares what states declare with what was seen.
-pub(super) fn compare(
-    mut declared: Estate,
-    ignore: &IgnoreArgs,
-    seen: &Estate,
-    setup: &Setup,
-    terminal: &Terminal,
-) -> Result<Compared, Failure> {
-    let ignores = ignore.read(terminal)?;
-    isolation::assign(&mut declared, &setup.config.environments);
+pub(super) fn compare(declared: &Estate, ignores: &[Ignore], seen: &Estate, terminal: &Terminal) -> Drift {
     let at = seen.run.as_of;
-    let drift = drift::drift(&declared, seen, &kinds(), &ignores, at);
-    for note in drift::notes(&ignores, &drift, at) {
+    let drift = drift::drift(declared, seen, &kinds(), ignores, at);
+    for note in drift::notes(ignores, &drift, at) {
         terminal.say(&note.render(terminal.color));
     }
-    Ok(Compared { declared, drift, ignores })
+    drift
 }
 
 pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
@@ -109,9 +96,10 @@ pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
     };
     // A mistake in a state is told before AWS is asked.
     let declared = source::states(&args.state, &args.place, &args.when, &setup)?;
-    let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::All, terminal)?.estate;
-    let compared = compare(declared, &args.ignore, &seen, &setup, terminal)?;
-    let report = DriftReport { declared: &compared.declared, seen: &seen, drift: &compared.drift, ignores: &compared.ignores };
+    let (ignores, _) = args.ignore.read(terminal)?;
+    let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::EVERYTHING, terminal)?.estate;
+    let drift = compare(&declared, &ignores, &seen, terminal);
+    let report = DriftReport { declared: &declared, seen: &seen, drift: &drift, ignores: &ignores };
     for output in &args.format {
         match &output.path {
             None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,

@@ -10,6 +10,7 @@ mod docs;
 mod drift;
 mod evidence;
 mod init;
+mod judge;
 mod output;
 mod permissions;
 mod policy;
@@ -55,6 +56,9 @@ enum Command {
     Drift(drift::DriftArgs),
     /// Show what changed between two estates, recordings, plans or states, and which verdicts turned
     Diff(diff::DiffArgs),
+    /// Verify, evaluate again, and read over time the packs that `keur check --evidence` writes
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// Show what each control of the framework rests on
     Controls(controls::ControlsArgs),
     /// Check, test, list, explain and write policies
@@ -227,6 +231,7 @@ fn run(command: Command, terminal: &Terminal) -> Outcome {
         Command::Collect(args) => collect::run(args, terminal),
         Command::Drift(args) => drift::run(args, terminal),
         Command::Diff(args) => diff::run(args, terminal),
+        Command::Evidence(command) => evidence::run(command, terminal),
         Command::Controls(args) => controls::run(args, terminal),
         Command::Policy(command) => policy::run(command, terminal),
         Command::Schema(args) => schema::run(args),

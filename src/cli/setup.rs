@@ -33,6 +33,56 @@ pub(super) struct Setup {
     pub(super) attestations: Vec<Attestation>,
     #[cfg_attr(not(feature = "aws"), allow(dead_code, reason = "only those who ask AWS need it"))]
     pub(super) allowed: Vec<String>,
+    /// The files that all of this was read from.
+    pub(super) rules: Rules,
+}
+
+/// The files that rules are read from, before anything is made of them.
+pub(super) struct Rules {
+    pub(super) config: Config,
+    pub(super) config_source: Option<Arc<SourceFile>>,
+    pub(super) policies: Vec<Arc<SourceFile>>,
+    /// Declarations that come with the program, for policies that bring none.
+    pub(super) declarations: Vec<Arc<SourceFile>>,
+    pub(super) exceptions: Vec<Arc<SourceFile>>,
+    pub(super) attestations: Vec<Arc<SourceFile>>,
+    /// Where attested documents are; none where they were compared with their hashes before.
+    pub(super) documents: Option<PathBuf>,
+    /// Only these policies.
+    pub(super) only: Vec<String>,
+}
+
+impl Rules {
+    /// Reads the files that a command line and its configuration name.
+    fn gather(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let (config, config_source) = match (&sources.config, sources.built_in) {
+            (Some(path), _) => config::read(path, diagnostics),
+            (None, Some((name, text))) => {
+                let source = SourceFile::new(name, text);
+                (config::read_text(&source, Path::new(""), diagnostics), Some(source))
+            }
+            (None, None) if Path::new(CONFIG).is_file() => config::read(Path::new(CONFIG), diagnostics),
+            (None, None) => (Config::default(), None),
+        };
+        let folders: Vec<Option<PathBuf>> =
+            if sources.policies.is_empty() { config.policies.clone() } else { sources.policies.iter().cloned().map(Some).collect() };
+        let mut policies = Vec::new();
+        for folder in folders {
+            match folder {
+                None => policies.extend(shipped_files()),
+                Some(path) => policies.extend(read_folder(&path, diagnostics)),
+            }
+        }
+        let declares = |file: &Arc<SourceFile>| {
+            let declaration = file.name.ends_with("/statements.yaml") || file.name.ends_with("/parameters.yaml");
+            (declaration || file.name.contains("/frameworks/")) && !policies.contains(file)
+        };
+        let declarations = shipped_files().into_iter().filter(declares).collect();
+        let mut folder = |path: &Option<PathBuf>| path.as_ref().map(|path| read_folder(path, diagnostics)).unwrap_or_default();
+        let (exceptions, attestations) = (folder(&config.exceptions), folder(&config.attestations));
+        let documents = Some(config.attestations.clone().unwrap_or_default());
+        Self { config, config_source, policies, declarations, exceptions, attestations, documents, only: sources.only.clone() }
+    }
 }
 
 /// Where to read from.
@@ -71,22 +121,14 @@ impl Setup {
 
     /// Reads everything; what is wrong goes to `diagnostics`.
     pub(super) fn read(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
-        let config = match (&sources.config, sources.built_in) {
-            (Some(path), _) => config::read(path, diagnostics),
-            (None, Some((name, text))) => config::read_text(&SourceFile::new(name, text), Path::new(""), diagnostics),
-            (None, None) if Path::new(CONFIG).is_file() => config::read(Path::new(CONFIG), diagnostics),
-            (None, None) => Config::default(),
-        };
-        let folders: Vec<Option<PathBuf>> =
-            if sources.policies.is_empty() { config.policies.clone() } else { sources.policies.iter().cloned().map(Some).collect() };
-        let mut files = Vec::new();
-        for folder in folders {
-            match folder {
-                None => files.extend(shipped_files()),
-                Some(path) => files.extend(read_folder(&path, diagnostics)),
-            }
-        }
-        let (files, own_frameworks) = with_declarations(&files, diagnostics);
+        let rules = Rules::gather(sources, diagnostics);
+        Self::of(rules, diagnostics)
+    }
+
+    /// Makes everything of files that were read.
+    pub(super) fn of(rules: Rules, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
+        let config = rules.config.clone();
+        let (files, own_frameworks) = with_declarations(&rules, diagnostics);
         let registry = crate::registry();
         let links = aws::links(isolation::LINKS);
         let (parameters, allowed) = parameters(&files, &config, diagnostics);
@@ -106,24 +148,13 @@ impl Setup {
             .filter_map(|(source, node)| framework::framework(source, node, known, &files.statements, diagnostics))
             .collect();
         let framework = pick(frameworks, config.framework.as_deref().unwrap_or(FRAMEWORK), diagnostics);
-        let exceptions = match &config.exceptions {
-            None => Vec::new(),
-            Some(path) => {
-                read_folder(path, diagnostics).iter().flat_map(|source| framework::exceptions(source, &ids, diagnostics)).collect()
-            }
-        };
-        let attestations = match &config.attestations {
-            None => Vec::new(),
-            Some(path) => {
-                let sources = read_folder(path, diagnostics);
-                framework::attestations(&sources, path, &files.statements, diagnostics)
-            }
-        };
-        only(&mut bundle, &sources.only, diagnostics);
+        let exceptions = rules.exceptions.iter().flat_map(|source| framework::exceptions(source, &ids, diagnostics)).collect();
+        let attestations = framework::attestations(&rules.attestations, rules.documents.as_deref(), &files.statements, diagnostics);
+        only(&mut bundle, &rules.only, diagnostics);
         if has_errors(diagnostics) {
             return None;
         }
-        Some(Self { config, registry: Arc::new(registry), links, bundle, framework: framework?, exceptions, attestations, allowed })
+        Some(Self { config, registry: Arc::new(registry), links, bundle, framework: framework?, exceptions, attestations, allowed, rules })
     }
 }
 
@@ -131,15 +162,10 @@ impl Setup {
 /// shipped ones, so that a folder with one policy is enough.
 ///
 /// Also tells whether the frameworks are among the files.
-fn with_declarations(sources: &[Arc<SourceFile>], diagnostics: &mut Vec<Diagnostic>) -> (Files, bool) {
-    let mut files = Files::parse(sources, diagnostics);
+fn with_declarations(rules: &Rules, diagnostics: &mut Vec<Diagnostic>) -> (Files, bool) {
+    let mut files = Files::parse(&rules.policies, diagnostics);
     // Parsing is most of what loading takes: no shipped policy is parsed here, and nothing twice.
-    let declares = |file: &Arc<SourceFile>| {
-        let declaration = file.name.ends_with("/statements.yaml") || file.name.ends_with("/parameters.yaml");
-        (declaration || file.name.contains("/frameworks/")) && !sources.contains(file)
-    };
-    let shipped: Vec<Arc<SourceFile>> = shipped_files().into_iter().filter(declares).collect();
-    let mut shipped = Files::parse(&shipped, &mut Vec::new());
+    let mut shipped = Files::parse(&rules.declarations, &mut Vec::new());
     let statements: BTreeSet<String> = files.statements.iter().map(|s| s.id.clone()).collect();
     files.statements.extend(shipped.statements.drain(..).filter(|s| !statements.contains(&s.id)));
     let parameters: BTreeSet<String> = files.parameters.iter().map(|p| p.name.clone()).collect();

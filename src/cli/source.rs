@@ -39,6 +39,23 @@ pub(super) struct SourceArgs {
     pub(super) demo: bool,
 }
 
+impl SourceArgs {
+    /// The source in one word, as packs have it.
+    pub(super) fn word(&self) -> &'static str {
+        #[cfg(feature = "aws")]
+        if self.demo || self.replay.is_some() {
+            return if self.demo { "demo" } else { "replay" };
+        }
+        let given = [
+            (self.plan.is_some(), "plan"),
+            (!self.state.is_empty(), "state"),
+            (self.template.is_some(), "template"),
+            (self.estate.is_some(), "estate"),
+        ];
+        given.into_iter().find(|(given, _)| *given).map_or("live", |(_, word)| word)
+    }
+}
+
 /// Where the code's things are, when the code does not say.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct PlaceArgs {
@@ -137,6 +154,34 @@ pub(super) const DEMO_CONFIG: (&str, &str) = ("demo/keur.yaml", include_str!("..
 pub(super) struct Sourced {
     pub(super) estate: Estate,
     pub(super) before: Option<Estate>,
+    /// What was exchanged with AWS, where it was and somebody wants it.
+    #[cfg(feature = "aws")]
+    pub(super) tape: Option<crate::aws::Tape>,
+}
+
+impl Sourced {
+    fn alone(estate: Estate) -> Self {
+        Self::with(estate, None)
+    }
+
+    pub(super) fn with(estate: Estate, before: Option<Estate>) -> Self {
+        Self {
+            estate,
+            before,
+            #[cfg(feature = "aws")]
+            tape: None,
+        }
+    }
+
+    /// Sets the moment and assigns environments: of the estate and of what was before it.
+    pub(super) fn settle(&mut self, as_of: Option<Timestamp>, setup: &Setup) {
+        for estate in [Some(&mut self.estate), self.before.as_mut()].into_iter().flatten() {
+            if let Some(as_of) = as_of {
+                estate.run.as_of = as_of;
+            }
+            isolation::assign(estate, &setup.config.environments);
+        }
+    }
 }
 
 /// Gets the estate and assigns its environments.
@@ -149,12 +194,7 @@ pub(super) fn estate(
     terminal: &Terminal,
 ) -> Result<Sourced, Failure> {
     let mut sourced = raw(source, code, when, setup, asks, terminal)?;
-    for estate in [Some(&mut sourced.estate), sourced.before.as_mut()].into_iter().flatten() {
-        if let Some(as_of) = when.as_of {
-            estate.run.as_of = as_of;
-        }
-        isolation::assign(estate, &setup.config.environments);
-    }
+    sourced.settle(when.as_of, setup);
     Ok(sourced)
 }
 
@@ -181,7 +221,9 @@ pub(super) fn states(paths: &[PathBuf], place: &PlaceArgs, when: &WhenArgs, setu
         files.push((name, content));
     }
     let reading = terraform::states(&files, &place.assumed(), &setup.registry)?;
-    Ok(build(reading, moment_of(when)))
+    let mut estate = build(reading, moment_of(when));
+    isolation::assign(&mut estate, &setup.config.environments);
+    Ok(estate)
 }
 
 #[cfg(feature = "s3")]
@@ -214,23 +256,28 @@ pub(super) fn moment_of(when: &WhenArgs) -> Timestamp {
     when.as_of.unwrap_or_else(super::now)
 }
 
-/// Which services are asked.
+/// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asks {
-    /// Those that the policies in use need.
-    Needed,
-    /// All of them: a comparison needs everything.
-    All,
+pub(super) struct Asks {
+    /// All services, because a comparison needs everything, or those that the policies in use need.
+    pub(super) everything: bool,
+    /// Whether answers are kept.
+    pub(super) record: bool,
+}
+
+impl Asks {
+    /// All services.
+    pub(super) const EVERYTHING: Self = Self { everything: true, record: false };
 }
 
 fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, asks: Asks, terminal: &Terminal) -> Result<Sourced, Failure> {
-    let alone = |estate| Sourced { estate, before: None };
+    let alone = Sourced::alone;
     if let Some(path) = &source.plan {
         let plan =
             terraform::plan(&path.display().to_string(), &bytes(path)?, &code.place.assumed(), code.source.as_deref(), &setup.registry)?;
         let at = moment_of(when);
         let before = Some(build(plan.before, at));
-        return Ok(Sourced { estate: build(plan.after, at), before });
+        return Ok(Sourced::with(build(plan.after, at), before));
     }
     if let Some(path) = &source.template {
         return template(path, code, when, setup).map(alone);
@@ -243,11 +290,9 @@ fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, ask
     }
     #[cfg(feature = "aws")]
     {
-        let services = match asks {
-            Asks::Needed => setup.services(),
-            Asks::All => crate::aws::SERVICES.to_vec(),
-        };
-        super::collect::estate(source, when, setup, services, terminal).map(alone)
+        let services = if asks.everything { crate::aws::SERVICES.to_vec() } else { setup.services() };
+        super::collect::estate(source, when, setup, services, asks.record, terminal)
+            .map(|(estate, tape)| Sourced { tape, ..Sourced::alone(estate) })
     }
     #[cfg(not(feature = "aws"))]
     {
@@ -266,11 +311,14 @@ pub(super) fn saved(path: &Path, setup: &Setup) -> Result<Estate, Failure> {
 /// Whatever a path leads to: a recording, a saved estate, a plan or a state.
 pub(super) fn any(path: &Path, code: &CodeArgs, when: &WhenArgs, setup: &Setup, terminal: &Terminal) -> Result<Estate, Failure> {
     let name = path.display().to_string();
+    if super::evidence::is_pack(path) {
+        return super::evidence::estate_of(path, setup).map(|sourced| sourced.estate);
+    }
     if path.is_dir() || name.ends_with(".tar.zst") {
         #[cfg(feature = "aws")]
         {
             let source = SourceArgs { replay: Some(path.to_owned()), ..SourceArgs::default() };
-            return raw(&source, code, when, setup, Asks::All, terminal).map(|sourced| sourced.estate);
+            return raw(&source, code, when, setup, Asks::EVERYTHING, terminal).map(|sourced| sourced.estate);
         }
         #[cfg(not(feature = "aws"))]
         {

@@ -185,10 +185,7 @@ fn entry(tree: &Tree, sequence: u64) -> Entry {
     let started = tree.read(&path).and_then(|bytes| Ok((record(&path, &bytes, super::manifest::STARTED_SCHEMA)?, sha256(&bytes))));
     let path = format!("{folder}/manifest.json");
     let manifest = match tree.has(&path) {
-        true => tree
-            .read(&path)
-            .and_then(|bytes| Ok((record(&path, &bytes, super::manifest::PACK_SCHEMA)?, sha256(&bytes))))
-            .map(Some),
+        true => tree.read(&path).and_then(|bytes| Ok((record(&path, &bytes, super::manifest::PACK_SCHEMA)?, sha256(&bytes)))).map(Some),
         false => Ok(None),
     };
     Entry { sequence, started, manifest }

@@ -40,13 +40,6 @@ pub(crate) struct Span {
     pub(crate) closed: Option<Timestamp>,
 }
 
-impl Span {
-    /// How long it was open, up to a moment.
-    pub(crate) fn open_for(&self, until: Timestamp) -> SignedDuration {
-        self.closed.unwrap_or(until).duration_since(self.opened)
-    }
-}
-
 /// A chain over time, for one source of facts.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -64,7 +57,38 @@ pub(crate) struct History {
     pub(crate) cadence: Option<SignedDuration>,
 }
 
+/// What a run looked at.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    /// Accounts.
+    pub(crate) accounts: Vec<String>,
+    /// Regions, `global` not among them.
+    pub(crate) regions: Vec<String>,
+    /// Policies that were judged.
+    pub(crate) policies: Vec<String>,
+}
+
 impl History {
+    /// Nothing yet.
+    pub(crate) fn new(chain: &str, source: &str) -> Self {
+        Self { chain: chain.to_owned(), source: source.to_owned(), days: Vec::new(), others: 0, spans: Vec::new(), cadence: None }
+    }
+
+    /// Brings what is open forward by a run that is not a pack yet.
+    pub(crate) fn push(&mut self, open: &[OpenFinding], looked: &Looked, at: Timestamp) {
+        let (ongoing, mut done): (Vec<Span>, Vec<Span>) = std::mem::take(&mut self.spans).into_iter().partition(|s| s.closed.is_none());
+        let mut ongoing: BTreeMap<String, Span> = ongoing.into_iter().map(|span| (key(&span.finding), span)).collect();
+        step(&mut ongoing, &mut done, open, looked, at);
+        done.extend(ongoing.into_values());
+        self.spans = done;
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        let order = |span: &Span| (span.opened, span.finding.policy.clone(), span.finding.resource.clone(), span.finding.verdict.clone());
+        self.spans.sort_by_cached_key(order);
+    }
+
     /// Complete packs, oldest first.
     pub(crate) fn complete(&self) -> impl DoubleEndedIterator<Item = (&Day, &PackResult)> {
         self.days.iter().filter_map(|day| Some((day, day.result.as_ref()?)))
@@ -128,7 +152,8 @@ pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -
         }
         let at = manifest.result.as_ref().map_or(manifest.started, |result| result.as_of);
         if let Some(result) = &manifest.result {
-            step(&mut open, &mut found.spans, &chain.open_findings(manifest)?, result, at);
+            let looked = Looked { accounts: result.accounts.clone(), regions: result.regions.clone(), policies: result.policies.clone() };
+            step(&mut open, &mut found.spans, &chain.open_findings(manifest)?, &looked, at);
         }
         found.days.push(Day {
             sequence: manifest.sequence,
@@ -141,13 +166,16 @@ pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -
         });
     }
     found.spans.extend(open.into_values());
-    found.spans.sort_by(|a, b| (a.opened, &a.finding.policy, &a.finding.resource).cmp(&(b.opened, &b.finding.policy, &b.finding.resource)));
+    found.sort();
     Ok(found)
 }
 
+fn key(finding: &OpenFinding) -> String {
+    format!("{} {}", finding.verdict, finding.fingerprint)
+}
+
 /// Brings what is open forward by one pack.
-fn step(open: &mut BTreeMap<String, Span>, done: &mut Vec<Span>, now: &[OpenFinding], result: &PackResult, at: Timestamp) {
-    let key = |finding: &OpenFinding| format!("{} {}", finding.verdict, finding.fingerprint);
+fn step(open: &mut BTreeMap<String, Span>, done: &mut Vec<Span>, now: &[OpenFinding], result: &Looked, at: Timestamp) {
     let current: BTreeSet<String> = now.iter().map(key).collect();
     let seen: BTreeSet<&str> = now.iter().map(|finding| finding.fingerprint.as_str()).collect();
     // Where nothing of a type could be seen, nothing is known to be mended.

@@ -16,10 +16,10 @@ use std::fmt::Display;
 use std::path::Path;
 
 pub(crate) use archive::write_archive;
-pub(crate) use chain::{Chain, Entry, folder_of};
-pub(crate) use history::{History, Span, history};
-pub(crate) use manifest::{Basis, Ended, Manifest, OpenFinding, PackResult, Previous, RuleFile, Started, Tool, sha256};
-pub(crate) use pack::{Begin, Packing, Sealing, Sign};
+pub(crate) use chain::{Chain, folder_of};
+pub(crate) use history::{Day, History, Looked, history};
+pub(crate) use manifest::{Basis, Manifest, OpenFinding, PackResult, RuleFile, Started, Tool, sha256};
+pub(crate) use pack::{Begin, Packing, Sign};
 pub(crate) use tree::Tree;
 pub(crate) use verify::{Checked, Keys, Note, verify};
 

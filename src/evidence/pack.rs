@@ -29,7 +29,7 @@ pub(crate) trait Sign {
 }
 
 /// What is known before a run.
-pub(crate) struct Begin<'a> {
+pub(crate) struct Begin<'a, 's> {
     /// The folder of the chain.
     pub(crate) root: &'a Path,
     /// The clock.
@@ -45,7 +45,7 @@ pub(crate) struct Begin<'a> {
     /// How often a run is expected.
     pub(crate) cadence: Option<i64>,
     /// Who signs, if anybody.
-    pub(crate) signer: Option<&'a dyn Sign>,
+    pub(crate) signer: Option<&'s dyn Sign>,
 }
 
 /// A pack that is being written. While it lives nobody else writes to its chain.
@@ -70,8 +70,6 @@ pub(crate) struct Packing<'a> {
 
 /// A pack that was sealed.
 pub(crate) struct Sealing {
-    /// Its number.
-    pub(crate) sequence: u64,
     /// Its folder.
     pub(crate) folder: PathBuf,
     /// `sha256:…` of its manifest.
@@ -83,7 +81,7 @@ pub(crate) struct Sealing {
 impl<'a> Packing<'a> {
     /// Takes the next number of the chain and writes the signed record of the start. A run that was killed before is sealed
     /// as aborted first.
-    pub(crate) fn begin(begin: Begin<'a>) -> Result<Self, Error> {
+    pub(crate) fn begin(begin: Begin<'_, 'a>) -> Result<Self, Error> {
         let root = begin.root.to_owned();
         fs::create_dir_all(&root).map_err(|e| Error::io(&root, &e))?;
         let lock = lock(&root)?;
@@ -165,6 +163,16 @@ impl<'a> Packing<'a> {
         (&self.started, &self.started_sha256)
     }
 
+    /// How often a run is expected, in seconds.
+    pub(crate) fn cadence(&self) -> Option<i64> {
+        self.cadence
+    }
+
+    /// The program that writes it.
+    pub(crate) fn tool(&self) -> &Tool {
+        &self.tool
+    }
+
     /// Id of the key that will sign it.
     pub(crate) fn key(&self) -> Option<String> {
         self.signer.map(Sign::key_id)
@@ -188,8 +196,7 @@ impl<'a> Packing<'a> {
             fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
         }
         replace(&full, bytes)?;
-        let entry =
-            FileEntry { path: path.to_owned(), role: role.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes), content };
+        let entry = FileEntry { path: path.to_owned(), role: role.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes), content };
         self.files.insert(path.to_owned(), entry);
         Ok(())
     }
@@ -253,13 +260,7 @@ impl<'a> Packing<'a> {
 }
 
 /// Writes the manifest and everything that depends on it; the manifest last, because a pack with one is sealed.
-fn finish(
-    root: &Path,
-    folder: &Path,
-    manifest: &Manifest,
-    needed: &BTreeSet<String>,
-    signer: Option<&dyn Sign>,
-) -> Result<Sealing, Error> {
+fn finish(root: &Path, folder: &Path, manifest: &Manifest, needed: &BTreeSet<String>, signer: Option<&dyn Sign>) -> Result<Sealing, Error> {
     let bytes = canonical(manifest);
     let hash = sha256(&bytes);
     if let Some(signer) = signer {
@@ -272,16 +273,11 @@ fn finish(
     let size = |path: String| fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
     let objects: u64 = manifest.objects_added.iter().filter_map(|hash| object_path(hash)).map(size).sum();
     let files: u64 = manifest.files.iter().map(|file| file.bytes).sum();
-    Ok(Sealing {
-        sequence: manifest.sequence,
-        folder: folder.to_owned(),
-        manifest_sha256: hash,
-        bytes: objects + files + bytes.len() as u64,
-    })
+    Ok(Sealing { folder: folder.to_owned(), manifest_sha256: hash, bytes: objects + files + bytes.len() as u64 })
 }
 
 /// Seals the last pack as aborted if it never was sealed: its run was killed.
-fn seal_aborted(root: &Path, begin: &Begin<'_>) -> Result<(), Error> {
+fn seal_aborted(root: &Path, begin: &Begin<'_, '_>) -> Result<(), Error> {
     let chain = Chain::read(Tree::folder(root)?)?;
     let Some(last) = chain.entries.last() else { return Ok(()) };
     if last.manifest.as_ref().map_err(Clone::clone)?.is_some() {
@@ -319,8 +315,20 @@ fn seal_aborted(root: &Path, begin: &Begin<'_>) -> Result<(), Error> {
             continue;
         }
         let bytes = chain.tree.read(path)?;
-        let role = if inner == "started.json" { "started" } else if inner.starts_with("started.json") { "signature" } else { "leftover" };
-        files.push(FileEntry { path: inner.to_owned(), role: role.to_owned(), bytes: bytes.len() as u64, sha256: sha256(&bytes), content: None });
+        let role = if inner == "started.json" {
+            "started"
+        } else if inner.starts_with("started.json") {
+            "signature"
+        } else {
+            "leftover"
+        };
+        files.push(FileEntry {
+            path: inner.to_owned(),
+            role: role.to_owned(),
+            bytes: bytes.len() as u64,
+            sha256: sha256(&bytes),
+            content: None,
+        });
     }
     let manifest = Manifest {
         schema: PACK_SCHEMA.to_owned(),

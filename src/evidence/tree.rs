@@ -53,7 +53,8 @@ impl Tree {
         for entry in archive.entries().map_err(|e| damaged(&e))? {
             let mut entry = entry.map_err(|e| damaged(&e))?;
             let named = entry.path().map_err(|e| damaged(&e))?.into_owned();
-            let name = clean(&named).ok_or_else(|| Error::broken(path.display(), format!("`{}` leads out of the archive", named.display())))?;
+            let name =
+                clean(&named).ok_or_else(|| Error::broken(path.display(), format!("`{}` leads out of the archive", named.display())))?;
             match entry.header().entry_type() {
                 tar::EntryType::Directory => continue,
                 tar::EntryType::Regular => {}

@@ -332,11 +332,14 @@ fn link(before: Option<&Entry>, entry: &Entry, checked: &mut Checked) {
     };
     let Some((earlier, hash)) = before.sealed() else { return };
     match &started.previous {
-        None => checked.problems.push(Error::broken(file, "it names no pack before it, and there is one: the chain is broken here")),
+        None => checked.problems.push(Error::broken(&file, "it names no pack before it, and there is one: the chain is broken here")),
         Some(previous) if previous.sequence != before.sequence || previous.manifest_sha256 != hash => {
             checked.problems.push(Error::broken(
                 &file,
-                format!("it follows pack {} with {}, not the pack before it, which has {hash}", previous.sequence, previous.manifest_sha256),
+                format!(
+                    "it follows pack {} with {}, not the pack before it, which has {hash}",
+                    previous.sequence, previous.manifest_sha256
+                ),
             ));
         }
         Some(_) => {}
@@ -376,9 +379,10 @@ fn strangers(chain: &Chain, only: Option<u64>, needed: &BTreeSet<String>, added:
             }
             continue;
         }
-        let of_pack = path.split_once('/').and_then(|(folder, _)| sequence_of(folder)).is_some_and(|sequence| {
-            only.is_none_or(|only| only == sequence)
-        });
+        let of_pack = path
+            .split_once('/')
+            .and_then(|(folder, _)| sequence_of(folder))
+            .is_some_and(|sequence| only.is_none_or(|only| only == sequence));
         if !of_pack {
             checked.problems.push(Error::broken(path, "it was added: it is not part of the chain"));
         }

@@ -73,10 +73,11 @@ impl Attestation {
 }
 
 /// Reads attestation files: each one attestation, or a list of them. Documents are files below
-/// `folder`; their content must have the SHA-256 that is written.
+/// `folder`; their content must have the SHA-256 that is written. Without a folder that was seen to
+/// before, when the rules became part of a pack.
 pub fn attestations(
     sources: &[Arc<SourceFile>],
-    folder: &Path,
+    folder: Option<&Path>,
     statements: &[Statement],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Attestation> {
@@ -102,7 +103,7 @@ pub fn attestations(
     all
 }
 
-fn attestation(reader: &mut Reader<'_>, node: &Node, folder: &Path, statements: &[Statement]) -> Option<Attestation> {
+fn attestation(reader: &mut Reader<'_>, node: &Node, folder: Option<&Path>, statements: &[Statement]) -> Option<Attestation> {
     let mut table = reader.table(node, "an attestation")?;
     let statement = table.need(reader, "statement").and_then(|n| Some((reader.string(n, "statement")?, n.span.clone())));
     let title = table.need(reader, "title").and_then(|n| reader.string(n, "title"));
@@ -142,7 +143,7 @@ fn file(
     path: String,
     span: Range<usize>,
     sha256: Option<(String, Range<usize>)>,
-    folder: &Path,
+    folder: Option<&Path>,
 ) -> Option<Document> {
     let Some((wanted, wanted_span)) = sha256 else {
         let found = reader.wrong(Code::BadValue, "a document that is a file needs its `sha256`", span, "no `sha256`");
@@ -155,6 +156,8 @@ fn file(
         reader.wrong(Code::BadValue, "a document lies below the folder of attestations", span, "leads out of it");
         return None;
     }
+    let wanted = if wanted.starts_with("sha256:") { wanted } else { format!("sha256:{wanted}") }.to_ascii_lowercase();
+    let Some(folder) = folder else { return Some(Document::File { path, sha256: wanted }) };
     let bytes = match std::fs::read(folder.join(relative)) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -163,8 +166,7 @@ fn file(
         }
     };
     let found = crate::estate::ResponseId(Sha256::digest(&bytes).into()).to_string();
-    let wanted = if wanted.starts_with("sha256:") { wanted } else { format!("sha256:{wanted}") };
-    if wanted.to_ascii_lowercase() != found {
+    if wanted != found {
         let wrong = reader.wrong(Code::BadValue, format!("`{path}` has another SHA-256"), wanted_span, "not that of the document");
         wrong.help.push(format!("it has {found}: is it another edition of the document?"));
         return None;

@@ -56,6 +56,11 @@ impl ControlVerdict {
         Self::Inherited,
         Self::NotApplicable,
     ];
+
+    /// The verdict of a word in reports.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == word)
+    }
 }
 
 impl Serialize for ControlVerdict {

@@ -153,7 +153,7 @@ impl Report<'_> {
         gaps.into_iter().collect()
     }
 
-    fn place<'s>(&'s self, finding: &'s Finding) -> Place<'s> {
+    pub(crate) fn place<'s>(&'s self, finding: &'s Finding) -> Place<'s> {
         match &finding.subject {
             Subject::Resource(at) => {
                 let r = &self.estate.resources[*at as usize];
@@ -176,13 +176,13 @@ impl Report<'_> {
 }
 
 /// What a finding is about, in words.
-struct Place<'a> {
-    kind: &'a str,
-    arn: &'a str,
-    id: &'a str,
-    name: &'a str,
-    account: &'a str,
-    region: &'a str,
-    environment: &'a str,
-    declared: Option<&'a Declared>,
+pub(crate) struct Place<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) arn: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) environment: &'a str,
+    pub(crate) declared: Option<&'a Declared>,
 }

@@ -1,1 +1,46 @@
-//! `keur evidence`.
+//! `keur evidence`, and what `keur check --evidence` writes.
+
+mod rebuild;
+mod show;
+mod write;
+
+use clap::Subcommand;
+
+use super::{Failure, Outcome, Terminal};
+use crate::evidence::Error;
+
+pub(super) use rebuild::{estate_of, is_pack};
+pub(super) use write::{EvidenceArgs, abort, prepare, write};
+
+/// `keur evidence …`
+#[derive(Debug, Subcommand)]
+pub(super) enum EvidenceCommand {
+    /// Check every byte and every link of a chain, a pack or the archive of a pack
+    Verify(show::VerifyArgs),
+    /// Evaluate a pack again, from nothing but itself: the findings must be the same bytes
+    Replay(rebuild::ReplayArgs),
+    /// Show any control on any day, what was opened and closed, and when nobody looked
+    History(show::HistoryArgs),
+    /// Write the report of a pack again, in another language or another format
+    Report(rebuild::ReportArgs),
+    /// Write a pack as one file, with everything that it needs: the same pack gives the same bytes
+    Archive(show::ArchiveArgs),
+}
+
+pub(super) fn run(command: EvidenceCommand, terminal: &Terminal) -> Outcome {
+    match command {
+        EvidenceCommand::Verify(args) => show::verify(&args, terminal),
+        EvidenceCommand::Replay(args) => rebuild::replay(&args, terminal),
+        EvidenceCommand::History(args) => show::history(&args, terminal),
+        EvidenceCommand::Report(args) => rebuild::report(args, terminal),
+        EvidenceCommand::Archive(args) => show::archive(&args, terminal),
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        // What could not be read is not a pack that does not hold.
+        let code = if error.io { 2 } else { 4 };
+        Self { code, message: error.to_string(), hint: None }
+    }
+}

@@ -1,0 +1,297 @@
+//! A pack evaluated again, from nothing but itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueHint};
+
+use super::super::check::{Output, output_of, refuse_two_on_stdout};
+use super::super::config::{self, Config};
+use super::super::judge::{Given, Judged};
+use super::super::setup::{Rules, Setup, finish};
+use super::super::source::{Asks, Sourced};
+use super::super::{Failure, Outcome, Terminal, output};
+use super::write::{self, Facts, RUN_SCHEMA, RunRecord, role, rule};
+use crate::diag::SourceFile;
+use crate::drift::ignores;
+use crate::estate::Estate;
+use crate::evidence::{Basis, Chain, Error, Manifest, PackResult, RuleFile, folder_of, history, sha256};
+use crate::isolation;
+use crate::report::{Dossier, Format, Style};
+
+/// What a pack holds in other forms: derived from the findings, and written again from the pack at any time.
+pub(super) const WHOLE: &[(Format, &str)] = &[];
+
+/// Options of `keur evidence replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The pack, its archive, or the chain for its last complete pack
+    #[arg(value_name = "PACK", value_hint = ValueHint::AnyPath)]
+    pack: PathBuf,
+}
+
+/// Options of `keur evidence report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The pack, its archive, or the chain for its last complete pack
+    #[arg(value_name = "PACK", value_hint = ValueHint::AnyPath)]
+    pack: PathBuf,
+    /// Output: any format of `keur check`, or `FORMAT=PATH` for a file; may be given several times
+    #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
+    format: Vec<Output>,
+}
+
+/// A pack, evaluated again.
+struct Rebuilt {
+    setup: Setup,
+    given: Given,
+    judged: Judged,
+    rules: Vec<(RuleFile, Vec<u8>)>,
+}
+
+/// Whether a path is that of a pack, a chain or the archive of a pack.
+pub(crate) fn is_pack(path: &Path) -> bool {
+    Chain::is_at(path)
+}
+
+/// The complete pack that a path means.
+fn complete(chain: &Chain, only: Option<u64>) -> Result<(&Manifest, &PackResult), Failure> {
+    let entry = match only {
+        Some(sequence) => chain.entry(sequence)?,
+        None => chain.last_complete().ok_or_else(|| Error::broken(chain.tree.place().display(), "no pack of it is complete"))?,
+    };
+    let folder = folder_of(entry.sequence);
+    let Some((manifest, _)) = entry.manifest.as_ref().map_err(Clone::clone)? else {
+        return Err(Error::broken(folder, "it was never sealed: its run was killed, or is at work").into());
+    };
+    match &manifest.result {
+        Some(result) => Ok((manifest, result)),
+        None => {
+            let why = manifest.reason.as_deref().unwrap_or("nobody knows why");
+            Err(Error::broken(folder, format!("its run was aborted ({why}): there is no verdict in it")).into())
+        }
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(chain: &Chain, manifest: &Manifest, role: &str) -> Result<T, Failure> {
+    let bytes = chain.file(manifest, role)?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::broken(role, error.to_string()).into())
+}
+
+/// The run record of a pack.
+fn record(chain: &Chain, manifest: &Manifest) -> Result<RunRecord, Failure> {
+    let record: RunRecord = json(chain, manifest, role::RUN)?;
+    if record.schema != RUN_SCHEMA {
+        let reason = format!("its schema is `{}`, this program reads `{RUN_SCHEMA}`", record.schema);
+        return Err(Error::broken(format!("{}/run.json", folder_of(manifest.sequence)), reason).into());
+    }
+    Ok(record)
+}
+
+/// The rules of a pack, as they were read for its run.
+fn setup_of(record: &RunRecord, rules: &[(RuleFile, Vec<u8>)], terminal: &Terminal) -> Result<(Setup, Vec<Arc<SourceFile>>), Failure> {
+    let mut diagnostics = Vec::new();
+    let of = |kind: &str| -> Result<Vec<Arc<SourceFile>>, Failure> {
+        let files = rules.iter().filter(|(rule, _)| rule.kind == kind);
+        files
+            .map(|(rule, bytes)| match String::from_utf8(bytes.clone()) {
+                Ok(text) => Ok(SourceFile::new(rule.name.as_str(), text)),
+                Err(_) => Err(Error::broken(&rule.name, "it is not text").into()),
+            })
+            .collect()
+    };
+    let config_source = of(rule::CONFIG)?.into_iter().next();
+    let config = match &config_source {
+        Some(source) => config::read_text(source, Path::new(""), &mut diagnostics),
+        None => Config::default(),
+    };
+    let rules = Rules {
+        config,
+        config_source,
+        policies: of(rule::POLICIES)?,
+        declarations: of(rule::DECLARATIONS)?,
+        exceptions: of(rule::EXCEPTIONS)?,
+        attestations: of(rule::ATTESTATIONS)?,
+        // They were compared with their hashes before they became part of the pack.
+        documents: None,
+        only: record.only.clone(),
+    };
+    let ignore = of(rule::IGNORE)?;
+    let setup = Setup::of(rules, &mut diagnostics);
+    // What there is to say of rules that were accepted was said then.
+    diagnostics.retain(|d| d.severity == crate::diag::Severity::Error);
+    finish(diagnostics, terminal)?;
+    Ok((setup.ok_or_else(|| Failure::usage("nothing was judged"))?, ignore))
+}
+
+fn estate(chain: &Chain, manifest: &Manifest, role: &str, setup: &Setup) -> Result<Estate, Failure> {
+    let bytes = chain.file(manifest, role)?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::broken(role, "it is not text"))?;
+    Estate::load(&text, &setup.registry).map_err(|error| Error::broken(role, error.to_string()).into())
+}
+
+/// The estate of a pack as it was seen, before environments are assigned.
+fn sourced(chain: &Chain, manifest: &Manifest, result: &PackResult, record: &RunRecord, setup: &Setup) -> Result<Sourced, Failure> {
+    match result.basis {
+        Basis::Estate => {
+            let before = manifest.files.iter().any(|file| file.role == role::BEFORE);
+            let before = before.then(|| estate(chain, manifest, role::BEFORE, setup)).transpose()?;
+            Ok(Sourced::with(estate(chain, manifest, role::ESTATE, setup)?, before))
+        }
+        #[cfg(feature = "aws")]
+        Basis::Responses => {
+            let tape = tape(chain, manifest)?;
+            let services = if record.everything { crate::aws::SERVICES.to_vec() } else { setup.services() };
+            let estate = super::super::collect::replayed(&tape, &services, Some(result.as_of), setup)?;
+            Ok(Sourced { tape: Some(tape), ..Sourced::with(estate, None) })
+        }
+        #[cfg(not(feature = "aws"))]
+        Basis::Responses => {
+            let _ = record;
+            Err(Failure::usage("this build cannot read answers of AWS: it has no service built in"))
+        }
+    }
+}
+
+/// The recording in a pack.
+#[cfg(feature = "aws")]
+fn tape(chain: &Chain, manifest: &Manifest) -> Result<crate::aws::Tape, Failure> {
+    let (head, index) = (chain.file(manifest, role::TAPE)?, chain.file(manifest, role::INDEX)?);
+    let mut bodies = Vec::new();
+    for line in index.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let exchange: crate::aws::Exchange =
+            serde_json::from_slice(line).map_err(|error| Error::broken("index.jsonl", error.to_string()))?;
+        if let crate::aws::Outcome::Response { body, .. } = exchange.outcome {
+            bodies.push((body, chain.object(&body.to_string())?));
+        }
+    }
+    let name = PathBuf::from(folder_of(manifest.sequence));
+    crate::aws::Tape::of_parts(&name, head, index, bodies).map_err(|error| Error::broken(name.display(), error.to_string()).into())
+}
+
+/// The estate of a pack, for those who judge it by rules of today.
+pub(crate) fn estate_of(path: &Path, setup: &Setup) -> Result<Sourced, Failure> {
+    let (chain, only) = Chain::open(path)?;
+    let (manifest, result) = complete(&chain, only)?;
+    let record = record(&chain, manifest)?;
+    sourced(&chain, manifest, result, &record, setup)
+}
+
+fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &Terminal) -> Result<Rebuilt, Failure> {
+    let record = record(chain, manifest)?;
+    let rules = chain.rules(manifest)?;
+    let (setup, ignore) = setup_of(&record, &rules, terminal)?;
+    let mut sourced = sourced(chain, manifest, result, &record, &setup)?;
+    sourced.settle(Some(result.as_of), &setup);
+    let declared = if manifest.files.iter().any(|file| file.role == role::DECLARED) {
+        let mut declared = estate(chain, manifest, role::DECLARED, &setup)?;
+        isolation::assign(&mut declared, &setup.config.environments);
+        let mut diagnostics = Vec::new();
+        let accepted = ignore.iter().flat_map(|source| ignores(source, &mut diagnostics)).collect();
+        finish(diagnostics, terminal)?;
+        Some((declared, (accepted, ignore)))
+    } else {
+        None
+    };
+    let asks = Asks { everything: record.everything, record: false };
+    let given = Given { declared, fail_on: record.fail_on, all: record.all, asks };
+    let judged = given.judge(&setup, sourced, terminal);
+    Ok(Rebuilt { setup, given, judged, rules })
+}
+
+/// `keur evidence replay`
+pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
+    let (chain, only) = Chain::open(&args.pack)?;
+    let (manifest, result) = complete(&chain, only)?;
+    let rebuilt = rebuild(&chain, manifest, result, terminal)?;
+    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, None);
+    let (now, then) = (write::findings(&report), chain.file(manifest, role::FINDINGS)?);
+    let folder = folder_of(manifest.sequence);
+    if now != then {
+        let difference = first_difference(&then, &now);
+        return Err(Error::broken(
+            format!("{folder}/findings.json"),
+            format!("evaluating the pack again gives other findings\n{difference}"),
+        )
+        .into());
+    }
+    if sha256(&then) != result.findings_sha256 || report.exit_code() != result.exit_code {
+        return Err(Error::broken(format!("{folder}/manifest.json"), "it does not say of the findings what they say").into());
+    }
+    let what = match result.basis {
+        Basis::Responses => format!("{} answers of AWS, collected and judged again", rebuilt.judged.estate.run.calls),
+        Basis::Estate => "the estate, judged again: answers of AWS are not part of a pack on code or on a saved estate".to_owned(),
+    };
+    output::to_stdout(|out| {
+        writeln!(out, "{folder}: the same findings, byte for byte ({} bytes, {})", then.len(), result.findings_sha256)?;
+        writeln!(out, "from {what}; {} findings", report.judgement.findings.len())
+    })?;
+    Ok(0)
+}
+
+/// The first line that differs, with what stands around it.
+fn first_difference(then: &[u8], now: &[u8]) -> String {
+    let (then, now) = (String::from_utf8_lossy(then), String::from_utf8_lossy(now));
+    let (then, now): (Vec<&str>, Vec<&str>) = (then.lines().collect(), now.lines().collect());
+    let at = then.iter().zip(&now).position(|(a, b)| a != b).unwrap_or_else(|| then.len().min(now.len()));
+    let mut text = format!("line {}:", at + 1);
+    for line in then.iter().take(at).skip(at.saturating_sub(3)) {
+        text.push_str(&format!("\n    {line}"));
+    }
+    let line = |lines: &[&str]| lines.get(at).map_or("(the end)", |line| line).to_owned();
+    text.push_str(&format!("\n  - {}\n  + {}", line(&then), line(&now)));
+    text
+}
+
+/// The dossier of a pack that is sealed: what it was when the pack was written.
+fn dossier_of(chain: &Chain, manifest: &Manifest, result: &PackResult, rebuilt: &Rebuilt) -> Result<Dossier, Failure> {
+    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, None);
+    let earlier = match manifest.sequence {
+        1 => None,
+        sequence => Some(history(chain, Some(sequence - 1), Some(&result.source))?),
+    };
+    let (started, started_sha256) = chain.entry(manifest.sequence)?.started.as_ref().map_err(Clone::clone)?;
+    #[cfg(feature = "aws")]
+    let calls = rebuilt.judged.tape.as_ref().map(write::calls_of).unwrap_or_default();
+    #[cfg(not(feature = "aws"))]
+    let calls = Vec::new();
+    let facts = Facts {
+        chain: &manifest.chain,
+        sequence: manifest.sequence,
+        started_sha256,
+        started,
+        key: manifest.key.clone(),
+        cadence: manifest.cadence,
+        tool: &manifest.tool,
+    };
+    let findings = chain.file(manifest, role::FINDINGS)?;
+    Ok(write::dossier(&facts, earlier, &report, &findings, &write::open_findings(&report), &rebuilt.rules, &calls))
+}
+
+/// `keur evidence report`
+pub(crate) fn report(args: ReportArgs, terminal: &Terminal) -> Outcome {
+    refuse_two_on_stdout(&args.format)?;
+    for output in &args.format {
+        if let Some(path) = &output.path {
+            output::check_writable(path)?;
+        }
+    }
+    let (chain, only) = Chain::open(&args.pack)?;
+    let (manifest, result) = complete(&chain, only)?;
+    let rebuilt = rebuild(&chain, manifest, result, terminal)?;
+    let dossier = dossier_of(&chain, manifest, result, &rebuilt)?;
+    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, Some(&dossier));
+    if write::findings(&report) != chain.file(manifest, role::FINDINGS)? {
+        terminal.say("warning: evaluating the pack again gives other findings than it holds: `keur evidence replay` shows the difference");
+    }
+    for output in &args.format {
+        match &output.path {
+            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
+            Some(path) => {
+                let plain = Style { color: false, ..terminal.style };
+                output::to_file(path, |out| report.write(output.format, plain, out))?;
+            }
+        }
+    }
+    Ok(report.exit_code())
+}

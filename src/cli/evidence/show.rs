@@ -1,0 +1,507 @@
+//! What a chain says, and whether it holds.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::super::{Failure, Outcome, Terminal, output};
+use crate::evidence::{self, Chain, Checked, Day, Error, History, Keys, Note, PackResult, folder_of};
+use crate::report::grid;
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Options of `keur evidence verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A chain, a pack of it, or the archive of a pack
+    #[arg(value_name = "CHAIN", value_hint = ValueHint::AnyPath)]
+    path: PathBuf,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Form,
+}
+
+/// Nobody gave a key.
+struct NoKeys;
+
+impl Keys for NoKeys {
+    fn check(&self, _: &str, _: &[u8], _: &str, _: &str, _: &BTreeMap<String, Vec<u8>>) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    fn given(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Serialize)]
+struct VerifyOut<'a> {
+    schema: &'static str,
+    holds: bool,
+    chain: &'a str,
+    packs: &'a [u64],
+    files: u64,
+    bytes: u64,
+    signed: &'a [u64],
+    head: Option<HeadOut<'a>>,
+    problems: Vec<ProblemOut<'a>>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct HeadOut<'a> {
+    sequence: u64,
+    manifest_sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct ProblemOut<'a> {
+    file: &'a str,
+    reason: &'a str,
+}
+
+/// `keur evidence verify`
+pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
+    let (chain, only) = Chain::open(&args.path)?;
+    let checked = evidence::verify(&chain, only, &NoKeys);
+    let holds = checked.problems.is_empty();
+    match args.format {
+        Form::Json => output::to_stdout(|out| json(&checked, out))?,
+        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), out))?,
+    }
+    if holds {
+        return Ok(0);
+    }
+    let problems = checked.problems.len();
+    terminal.say(&format!(
+        "error: {} does not verify: {problems} {}",
+        args.path.display(),
+        if problems == 1 { "problem" } else { "problems" }
+    ));
+    Ok(4)
+}
+
+fn json(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
+    let document = VerifyOut {
+        schema: "keur/verify/1",
+        holds: checked.problems.is_empty(),
+        chain: &checked.chain,
+        packs: &checked.packs,
+        files: checked.files,
+        bytes: checked.bytes,
+        signed: &checked.signed,
+        head: checked.head.as_ref().map(|(sequence, hash)| HeadOut { sequence: *sequence, manifest_sha256: hash }),
+        problems: checked.problems.iter().map(|p| ProblemOut { file: &p.file, reason: &p.reason }).collect(),
+        notes: checked.notes.iter().map(note).collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    out.write_all(b"\n")
+}
+
+fn print(checked: &Checked, alone: bool, out: &mut dyn Write) -> io::Result<()> {
+    let packs = match checked.packs.as_slice() {
+        [] => "no pack".to_owned(),
+        [one] => folder_of(*one),
+        [first, .., last] => format!("{} to {}, {} packs", folder_of(*first), folder_of(*last), checked.packs.len()),
+    };
+    writeln!(out, "{packs}; {} files, {:.1} MB", checked.files, checked.bytes as f64 / 1e6)?;
+    for problem in &checked.problems {
+        writeln!(out, "  ✗ {}: {}", clear(&problem.file), clear(&problem.reason))?;
+    }
+    if checked.problems.is_empty() {
+        let links = if alone { "" } else { " Every link leads to the pack before it." };
+        writeln!(out, "  ✓ Every byte is what the manifests say.{links}")?;
+    }
+    if !checked.signed.is_empty() {
+        writeln!(out, "  ✓ {} signed by a key that was given.", packs_of(&checked.signed))?;
+    }
+    for note in &checked.notes {
+        writeln!(out, "  ! {}", clear(&self::note(note)))?;
+    }
+    if let Some((sequence, hash)) = &checked.head {
+        writeln!(out, "chain {}\nhead  {} {hash}", clear(&checked.chain), folder_of(*sequence))?;
+    }
+    Ok(())
+}
+
+/// Text of files for a terminal: nothing in it moves the cursor.
+fn clear(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn packs_of(packs: &[u64]) -> String {
+    match packs {
+        [one] => format!("Pack {one} is"),
+        [first, .., last] if last - first + 1 == packs.len() as u64 => format!("Packs {first} to {last} are"),
+        many => format!("{} packs are", many.len()),
+    }
+}
+
+fn note(note: &Note) -> String {
+    match note {
+        Note::Aborted(sequence, reason) => format!("Pack {sequence} was aborted: {reason}."),
+        Note::Unfinished(sequence) => format!("Pack {sequence} is not sealed: its run was killed, or is at work."),
+        Note::Unsigned(packs) => format!("{} not signed: whoever can write to the folder can rewrite them.", packs_of(packs)),
+        Note::UnknownKey(packs, key) => format!("{} signed by {key}, which nobody gave: give it with --public-key.", packs_of(packs)),
+        Note::Clock(sequence) => format!("Pack {sequence} began before the one before it was sealed: the clock was set back."),
+        Note::Narrower(sequence, gone) => format!("Pack {sequence} looked at less than the one before it: without {}.", gone.join(", ")),
+        Note::Rules(sequence) => format!("Pack {sequence} was judged by other policies than the one before it."),
+    }
+}
+
+/// Options of `keur evidence archive`.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveArgs {
+    /// The pack, or the chain for its last complete pack
+    #[arg(value_name = "PACK", value_hint = ValueHint::AnyPath)]
+    pack: PathBuf,
+    /// The file to write: `pack-000042.tar.zst`
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: PathBuf,
+}
+
+/// `keur evidence archive`
+pub(crate) fn archive(args: &ArchiveArgs, terminal: &Terminal) -> Outcome {
+    output::check_writable(&args.output)?;
+    let (chain, only) = Chain::open(&args.pack)?;
+    let sequence = match only {
+        Some(sequence) => sequence,
+        None => chain.last_complete().map(|entry| entry.sequence).ok_or_else(|| Failure::usage("no pack of the chain is complete"))?,
+    };
+    let checked = evidence::verify(&chain, Some(sequence), &NoKeys);
+    if let Some(problem) = checked.problems.into_iter().next() {
+        return Err(problem.into());
+    }
+    let mut bytes = Vec::new();
+    evidence::write_archive(&chain, sequence, &mut bytes)?;
+    output::to_file(&args.output, |out| out.write_all(&bytes))?;
+    terminal.say(&format!("{}: {} kB, {}", args.output.display(), bytes.len().div_ceil(1000), evidence::sha256(&bytes)));
+    Ok(0)
+}
+
+/// Options of `keur evidence history`.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// The chain
+    #[arg(value_name = "CHAIN", value_hint = ValueHint::DirPath)]
+    chain: PathBuf,
+    /// Only this control: `A.8.13`
+    #[arg(long, value_name = "ID")]
+    control: Option<String>,
+    /// The state at the end of this day, 2026-01-31, or at a moment
+    #[arg(long, value_name = "TIME", value_parser = end_of)]
+    on: Option<Timestamp>,
+    /// Where the facts come from, if not where those of the last pack do: live, plan, state…
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Form,
+}
+
+fn end_of(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let day = text.parse::<Date>().ok().and_then(|day| day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok());
+    let end = day.and_then(|midnight| midnight.timestamp().checked_sub(SignedDuration::from_secs(1)).ok());
+    end.ok_or_else(|| "write a day, 2026-01-31, or a moment, 2026-01-31T12:00:00Z".to_owned())
+}
+
+#[derive(Serialize)]
+struct HistoryOut<'a> {
+    schema: &'static str,
+    chain: &'a str,
+    source: &'a str,
+    packs: u64,
+    aborted: Vec<u64>,
+    of_other_sources: u64,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    cadence_seconds: Option<i64>,
+    largest_gap: Option<GapOut>,
+    late: Vec<GapOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<OnOut<'a>>,
+    controls: Vec<ControlOut<'a>>,
+    findings: Vec<FindingOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct OnOut<'a> {
+    moment: Timestamp,
+    pack: u64,
+    manifest_sha256: &'a str,
+    current: bool,
+}
+
+#[derive(Serialize)]
+struct GapOut {
+    from: Timestamp,
+    to: Timestamp,
+    hours: f64,
+}
+
+#[derive(Serialize)]
+struct ControlOut<'a> {
+    id: &'a str,
+    verdict: &'a str,
+    since: Timestamp,
+    changes: Vec<ChangeOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct ChangeOut<'a> {
+    at: Timestamp,
+    pack: u64,
+    verdict: &'a str,
+}
+
+#[derive(Serialize)]
+struct FindingOut<'a> {
+    policy: &'a str,
+    controls: &'a [String],
+    verdict: &'a str,
+    severity: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    resource: &'a str,
+    account: &'a str,
+    region: &'a str,
+    opened: Timestamp,
+    last_seen: Timestamp,
+    closed: Option<Timestamp>,
+    days_open: f64,
+    fingerprint: &'a str,
+}
+
+/// `keur evidence history`
+pub(crate) fn history(args: &HistoryArgs, terminal: &Terminal) -> Outcome {
+    let (chain, _) = Chain::open(&args.chain)?;
+    let history = evidence::history(&chain, None, args.source.as_deref())?;
+    let Some((first, last)) = history.period() else {
+        return Err(Failure::usage(format!("{}: no pack of a run over `{}` is complete", args.chain.display(), history.source))
+            .hint("`--source` names another source"));
+    };
+    if let Some(control) = &args.control
+        && !history.complete().any(|(_, result)| result.controls.contains_key(control))
+    {
+        return Err(Failure::usage(format!("no pack knows a control `{control}`")).hint("`keur controls` lists them"));
+    }
+    if let Some(on) = args.on.filter(|on| *on < first) {
+        return Err(Failure::usage(format!("nothing is known of {on}: the first pack speaks of {first}")));
+    }
+    match args.format {
+        Form::Json => {
+            let document = document(&history, args, last);
+            output::to_stdout(|out| {
+                serde_json::to_writer_pretty(&mut *out, &document)?;
+                out.write_all(b"\n")
+            })?;
+        }
+        Form::Table => output::to_stdout(|out| table(&history, args, (first, last), terminal, out))?,
+    }
+    Ok(0)
+}
+
+/// The verdicts of a control over time: each change once.
+fn changes<'h>(history: &'h History, control: &str, until: Option<Timestamp>) -> Vec<ChangeOut<'h>> {
+    let mut found: Vec<ChangeOut<'h>> = Vec::new();
+    for (day, result) in history.complete().filter(|(day, _)| until.is_none_or(|until| day.at <= until)) {
+        let verdict = result.controls.get(control).map_or("not in the framework", String::as_str);
+        if found.last().is_none_or(|last| last.verdict != verdict) {
+            found.push(ChangeOut { at: day.at, pack: day.sequence, verdict });
+        }
+    }
+    found
+}
+
+fn controls<'h>(history: &'h History, args: &HistoryArgs) -> Vec<ControlOut<'h>> {
+    let last = match args.on {
+        Some(on) => history.at(on).map(|(_, result, _)| result),
+        None => history.complete().next_back().map(|(_, result)| result),
+    };
+    let Some(last) = last else { return Vec::new() };
+    let wanted = last.controls.iter().filter(|(id, _)| args.control.as_ref().is_none_or(|wanted| wanted == *id));
+    let mut all: Vec<ControlOut<'h>> = wanted
+        .map(|(id, verdict)| {
+            let changes = changes(history, id, args.on);
+            ControlOut { id, verdict, since: changes.last().map(|c| c.at).unwrap_or_default(), changes }
+        })
+        .collect();
+    all.sort_by_key(|control| natural(control.id));
+    all
+}
+
+/// A.8.9 before A.8.13.
+fn natural(id: &str) -> Vec<(u64, String)> {
+    id.split('.').map(|part| (part.parse().unwrap_or_default(), part.to_owned())).collect()
+}
+
+fn hours(duration: SignedDuration) -> f64 {
+    (duration.as_secs_f64() / 360.0).round() / 10.0
+}
+
+fn days(duration: SignedDuration) -> f64 {
+    (duration.as_secs_f64() / 8640.0).round() / 10.0
+}
+
+fn findings<'h>(history: &'h History, args: &HistoryArgs, last: Timestamp) -> Vec<FindingOut<'h>> {
+    let until = args.on.unwrap_or(last);
+    let of_control = |controls: &[String]| args.control.as_ref().is_none_or(|wanted| controls.contains(wanted));
+    let spans = history.spans.iter().filter(|span| of_control(&span.finding.controls) && span.opened <= until);
+    spans
+        .map(|span| {
+            let closed = span.closed.filter(|closed| *closed <= until);
+            let f = &span.finding;
+            FindingOut {
+                policy: &f.policy,
+                controls: &f.controls,
+                verdict: &f.verdict,
+                severity: &f.severity,
+                kind: &f.kind,
+                resource: &f.resource,
+                account: &f.account,
+                region: &f.region,
+                opened: span.opened,
+                last_seen: span.last.min(until),
+                closed,
+                days_open: days(closed.unwrap_or(until).duration_since(span.opened)),
+                fingerprint: &f.fingerprint,
+            }
+        })
+        .collect()
+}
+
+fn gap((from, to): (Timestamp, Timestamp)) -> GapOut {
+    GapOut { from, to, hours: hours(to.duration_since(from)) }
+}
+
+fn document<'h>(history: &'h History, args: &HistoryArgs, last: Timestamp) -> HistoryOut<'h> {
+    let (from, to) = history.period().unzip();
+    HistoryOut {
+        schema: "keur/history/1",
+        chain: &history.chain,
+        source: &history.source,
+        packs: history.complete().count() as u64,
+        aborted: history.days.iter().filter(|day| day.result.is_none()).map(|day| day.sequence).collect(),
+        of_other_sources: history.others,
+        from,
+        to,
+        cadence_seconds: history.cadence.map(|cadence| cadence.as_secs()),
+        largest_gap: history.largest_gap().map(gap),
+        late: history.late().into_iter().map(gap).collect(),
+        on: args.on.and_then(|on| {
+            let (day, _, current) = history.at(on)?;
+            Some(OnOut { moment: on, pack: day.sequence, manifest_sha256: &day.manifest_sha256, current })
+        }),
+        controls: controls(history, args),
+        findings: findings(history, args, last),
+    }
+}
+
+fn table(
+    history: &History,
+    args: &HistoryArgs,
+    (first, last): (Timestamp, Timestamp),
+    terminal: &Terminal,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let width = terminal.style.width;
+    let count = history.complete().count();
+    let aborted = history.days.iter().filter(|day| day.result.is_none()).count();
+    writeln!(out, "{count} packs over `{}`, from {} to {}", history.source, minute(first), minute(last))?;
+    if aborted > 0 {
+        writeln!(out, "{aborted} aborted {}", if aborted == 1 { "run" } else { "runs" })?;
+    }
+    if history.others > 0 {
+        writeln!(out, "{} packs of other sources are left out", history.others)?;
+    }
+    match history.cadence {
+        Some(cadence) => writeln!(out, "a run is expected every {}", span(cadence))?,
+        None => writeln!(out, "nobody says how often a run is expected (--cadence)")?,
+    }
+    if let Some((from, to)) = history.largest_gap() {
+        writeln!(out, "largest gap: {} ({} to {})", span(to.duration_since(from)), minute(from), minute(to))?;
+    }
+    let late = history.late();
+    for (from, to) in late.iter().take(10) {
+        writeln!(out, "  ! nobody looked for {} ({} to {})", span(to.duration_since(*from)), minute(*from), minute(*to))?;
+    }
+    if late.len() > 10 {
+        writeln!(out, "  ! and {} more; --format json lists them", late.len() - 10)?;
+    }
+    if let Some(on) = args.on
+        && let Some((day, result, current)) = history.at(on)
+    {
+        say_day(on, day, result, current, out)?;
+    }
+    writeln!(out)?;
+    let rows = controls(history, args)
+        .into_iter()
+        .map(|c| {
+            let before = c.changes.iter().rev().skip(1).take(3).map(|c| format!("{} {}", day(c.at), c.verdict)).collect::<Vec<_>>();
+            vec![c.id.to_owned(), c.verdict.to_owned(), day(c.since), before.join("; ")]
+        })
+        .collect();
+    lines(out, grid(width, &["control", "verdict", "since", "before"], rows, &[]))?;
+    let findings = findings(history, args, last);
+    let row = |f: &FindingOut<'_>| {
+        let resource = if f.resource.is_empty() { format!("every {}", f.kind) } else { f.resource.to_owned() };
+        let closed = f.closed.map_or_else(|| "open".to_owned(), day);
+        vec![f.policy.to_owned(), clear(&resource), f.verdict.to_owned(), day(f.opened), closed, format!("{:.1}", f.days_open)]
+    };
+    let (open, closed): (Vec<_>, Vec<_>) = findings.iter().partition(|f| f.closed.is_none());
+    const MOST: usize = 40;
+    for (title, list) in [("open", open), ("closed", closed)] {
+        if list.is_empty() {
+            continue;
+        }
+        writeln!(out, "\n{title}: {}", list.len())?;
+        let rows = list.iter().take(MOST).map(|f| row(f)).collect();
+        lines(out, grid(width, &["policy", "resource", "verdict", "opened", "closed", "days"], rows, &[5]))?;
+        if list.len() > MOST {
+            writeln!(out, "and {} more; --format json lists them all", list.len() - MOST)?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(out: &mut dyn Write, lines: Vec<String>) -> io::Result<()> {
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+fn say_day(on: Timestamp, day: &Day, result: &PackResult, current: bool, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "at {}: pack {} speaks, of {} ({})", minute(on), day.sequence, minute(result.as_of), day.manifest_sha256)?;
+    if !current {
+        writeln!(out, "  ! it was older than a run is expected: what was so at that moment, nobody looked at")?;
+    }
+    Ok(())
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+fn span(duration: SignedDuration) -> String {
+    let hours = hours(duration);
+    if hours < 48.0 { format!("{hours} hours") } else { format!("{} days", days(duration)) }
+}
