@@ -9,7 +9,7 @@ pub mod diag;
 pub(crate) mod drift;
 pub mod estate;
 pub mod evaluate;
-pub(crate) mod evidence;
+pub mod evidence;
 pub mod expr;
 pub mod framework;
 pub mod isolation;

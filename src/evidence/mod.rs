@@ -5,9 +5,11 @@
 
 mod archive;
 mod chain;
+pub mod dsse;
 mod history;
 mod manifest;
 mod pack;
+pub mod sign;
 mod sums;
 mod tree;
 mod verify;
@@ -19,9 +21,9 @@ pub(crate) use archive::write_archive;
 pub(crate) use chain::{Chain, folder_of};
 pub(crate) use history::{Day, History, Looked, history};
 pub(crate) use manifest::{Basis, Manifest, OpenFinding, PackResult, RuleFile, Started, Tool, sha256};
-pub(crate) use pack::{Begin, Packing, Sign};
+pub(crate) use pack::{Begin, Packing};
 pub(crate) use tree::Tree;
-pub(crate) use verify::{Checked, Keys, Note, verify};
+pub(crate) use verify::{Checked, Note, verify};
 
 /// Why something is not a chain, or not one that holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]

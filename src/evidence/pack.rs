@@ -11,22 +11,13 @@ use super::chain::{Chain, folder_of, object_of, object_path};
 use super::manifest::{
     Content, Ended, FileEntry, Manifest, PACK_SCHEMA, PackResult, Previous, STARTED_SCHEMA, Started, Tool, canonical, sha256,
 };
+use super::sign::{Document, SignatureFile, Signer};
 use super::tree::Tree;
 use super::verify::{comment_of_manifest, comment_of_start};
 use super::{Error, sums};
 
 /// Level of compression: what is written once and kept for years.
 const LEVEL: i32 = 12;
-
-/// Signs a file: the suffixes of the files that hold signatures, and those.
-pub(crate) trait Sign {
-    /// Id of the key.
-    fn key_id(&self) -> String;
-    /// The public key, as it is given to whoever verifies.
-    fn public_key(&self) -> String;
-    /// Signatures of a file, with what they say beside it.
-    fn sign(&self, name: &str, bytes: &[u8], comment: &str) -> Result<Vec<(&'static str, Vec<u8>)>, Error>;
-}
 
 /// What is known before a run.
 pub(crate) struct Begin<'a, 's> {
@@ -45,14 +36,14 @@ pub(crate) struct Begin<'a, 's> {
     /// How often a run is expected.
     pub(crate) cadence: Option<i64>,
     /// Who signs, if anybody.
-    pub(crate) signer: Option<&'s dyn Sign>,
+    pub(crate) signer: Option<&'s dyn Signer>,
 }
 
 /// A pack that is being written. While it lives nobody else writes to its chain.
 pub(crate) struct Packing<'a> {
     root: PathBuf,
     folder: PathBuf,
-    signer: Option<&'a dyn Sign>,
+    signer: Option<&'a dyn Signer>,
     cadence: Option<i64>,
     tool: Tool,
     started: Started,
@@ -114,7 +105,7 @@ impl<'a> Packing<'a> {
             source: begin.source.to_owned(),
             policies_sha256: begin.policies_sha256.to_owned(),
             nonce: nonce(),
-            public_key: begin.signer.map(Sign::public_key),
+            public_key: begin.signer.map(public_key),
             run_by: begin.run_by,
         };
         let folder = root.join(folder_of(sequence));
@@ -140,8 +131,8 @@ impl<'a> Packing<'a> {
         };
         if let Some(signer) = packing.signer {
             let comment = comment_of_start(&packing.started);
-            for (suffix, signature) in signer.sign("started.json", &bytes, &comment)? {
-                packing.plain(&format!("started.json{suffix}"), "signature", &signature)?;
+            for signature in sign(signer, "started.json", &bytes, &comment)? {
+                packing.plain(&format!("started.json{}", signature.suffix), "signature", &signature.bytes)?;
             }
         }
         packing.plain("started.json", "started", &bytes)?;
@@ -175,7 +166,7 @@ impl<'a> Packing<'a> {
 
     /// Id of the key that will sign it.
     pub(crate) fn key(&self) -> Option<String> {
-        self.signer.map(Sign::key_id)
+        self.signer.map(Signer::key_id)
     }
 
     /// Adds a file as it is.
@@ -249,8 +240,8 @@ impl<'a> Packing<'a> {
             tool: self.tool,
             cadence: self.cadence,
             result,
-            key: self.signer.map(Sign::key_id),
-            public_key: self.signer.map(Sign::public_key),
+            key: self.signer.map(Signer::key_id),
+            public_key: self.signer.map(public_key),
             files: self.files.into_values().collect(),
             objects_needed: self.needed.len() as u64,
             objects_added: self.added.into_iter().collect(),
@@ -259,13 +250,33 @@ impl<'a> Packing<'a> {
     }
 }
 
+/// Signs a record: the statement about it says what the record says itself.
+fn sign(signer: &dyn Signer, name: &str, bytes: &[u8], comment: &str) -> Result<Vec<SignatureFile>, Error> {
+    let predicate = serde_json::from_slice(bytes).expect("internal error: a record is JSON");
+    let document = Document { name, bytes, trusted_comment: comment, predicate: &predicate };
+    // The service that holds the key may be out of reach: that says nothing of the pack.
+    signer.sign(&document).map_err(|error| Error { io: true, ..Error::broken(&error.name, &error.problem) })
+}
+
+/// The public key as records name it: minisign's line, or PEM.
+fn public_key(signer: &dyn Signer) -> String {
+    let key = signer.public_key();
+    key.to_line().unwrap_or_else(|| key.to_pem())
+}
+
 /// Writes the manifest and everything that depends on it; the manifest last, because a pack with one is sealed.
-fn finish(root: &Path, folder: &Path, manifest: &Manifest, needed: &BTreeSet<String>, signer: Option<&dyn Sign>) -> Result<Sealing, Error> {
+fn finish(
+    root: &Path,
+    folder: &Path,
+    manifest: &Manifest,
+    needed: &BTreeSet<String>,
+    signer: Option<&dyn Signer>,
+) -> Result<Sealing, Error> {
     let bytes = canonical(manifest);
     let hash = sha256(&bytes);
     if let Some(signer) = signer {
-        for (suffix, signature) in signer.sign("manifest.json", &bytes, &comment_of_manifest(manifest))? {
-            replace(&folder.join(format!("manifest.json{suffix}")), &signature)?;
+        for signature in sign(signer, "manifest.json", &bytes, &comment_of_manifest(manifest))? {
+            replace(&folder.join(format!("manifest.json{}", signature.suffix)), &signature.bytes)?;
         }
     }
     replace(&folder.join("SHA256SUMS"), sums::text(manifest, &hash, needed).as_bytes())?;
@@ -343,8 +354,8 @@ fn seal_aborted(root: &Path, begin: &Begin<'_, '_>) -> Result<(), Error> {
         tool: begin.tool.clone(),
         cadence: begin.cadence,
         result: None,
-        key: begin.signer.map(Sign::key_id),
-        public_key: begin.signer.map(Sign::public_key),
+        key: begin.signer.map(Signer::key_id),
+        public_key: begin.signer.map(public_key),
         files,
         objects_needed: orphans.len() as u64,
         objects_added: orphans.clone(),

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chain::{Chain, Entry, content, folder_of, object_of, object_path, rules_of, sequence_of};
+use super::dsse::Envelope;
 use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
 use super::pack::LOCK;
+use super::sign::{DSSE, MINISIG, PublicKey, SignError};
 use super::{Error, sums};
 
 /// Something that does not hold.
@@ -50,18 +52,8 @@ pub(crate) struct Checked {
     pub(crate) notes: Vec<Note>,
 }
 
-/// What checks signatures.
-pub(crate) trait Keys {
-    /// The signatures of a file, by suffix (`.minisig`…), as the key that the record names made them. An error says what is
-    /// wrong with one; true that it was made by a key that was given.
-    fn check(&self, name: &str, bytes: &[u8], named: &str, comment: &str, signatures: &BTreeMap<String, Vec<u8>>) -> Result<bool, Error>;
-
-    /// Whether any key was given.
-    fn given(&self) -> bool;
-}
-
 /// Checks a chain, or one pack of it.
-pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &dyn Keys) -> Checked {
+pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Checked {
     let mut checked = Checked::default();
     let mut needed = BTreeSet::new();
     let mut added: BTreeMap<&str, u64> = BTreeMap::new();
@@ -123,7 +115,7 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &dyn Keys) -> Check
         }
         previous = Some(entry);
     }
-    if keys.given() {
+    if !keys.is_empty() {
         for sequence in unsigned.drain(..) {
             checked.problems.push(Error::broken(format!("{}/manifest.json", folder_of(sequence)), "nobody signed it"));
         }
@@ -234,7 +226,7 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
 
 /// Files beside the manifest that it cannot name.
 const BESIDE: &[&str] =
-    &["manifest.json", "SHA256SUMS", "manifest.json.minisig", "manifest.json.dsse.json", "manifest.json.tsr", "manifest.json.tsq"];
+    &["manifest.json", "SHA256SUMS", "manifest.json.minisig", "manifest.json.intoto.jsonl", "manifest.json.tsr", "manifest.json.tsq"];
 
 fn is_inside(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\\')
@@ -298,13 +290,20 @@ pub(super) fn comment_of_manifest(manifest: &Manifest) -> String {
 }
 
 /// Whether a file is signed: not at all, by a key that was given, or by another.
-fn signature(chain: &Chain, entry: &Entry, name: &str, named: Option<&str>, comment: &str, keys: &dyn Keys) -> Result<Option<bool>, Error> {
+fn signature(
+    chain: &Chain,
+    entry: &Entry,
+    name: &str,
+    named: Option<&str>,
+    comment: &str,
+    keys: &[PublicKey],
+) -> Result<Option<bool>, Error> {
     let path = format!("{}/{name}", folder_of(entry.sequence));
     let mut signatures = BTreeMap::new();
-    for suffix in [".minisig", ".dsse.json"] {
+    for suffix in [MINISIG, DSSE] {
         let beside = format!("{path}{suffix}");
         if chain.tree.has(&beside) {
-            signatures.insert(suffix.to_owned(), chain.tree.read(&beside)?);
+            signatures.insert(suffix, chain.tree.read(&beside)?);
         }
     }
     let Some(named) = named else {
@@ -316,7 +315,48 @@ fn signature(chain: &Chain, entry: &Entry, name: &str, named: Option<&str>, comm
     if signatures.is_empty() {
         return Err(Error::broken(path, format!("its signature is missing; it was to be signed by {named}")));
     }
-    keys.check(&path, &chain.tree.read(&path)?, named, comment, &signatures).map(Some)
+    check(&path, name, &chain.tree.read(&path)?, named, comment, &signatures)?;
+    Ok(Some(keys.iter().any(|key| PublicKey::parse(&path, named).is_ok_and(|named| named.to_spki() == key.to_spki()))))
+}
+
+/// Whether a file was signed by the key that its record names, and whether everything beside the signature is as keur writes it.
+fn check(path: &str, name: &str, bytes: &[u8], named: &str, comment: &str, signatures: &BTreeMap<&str, Vec<u8>>) -> Result<(), Error> {
+    let wrong = |error: SignError| Error::broken(error.name.replacen(name, path, 1), error.problem);
+    let key = PublicKey::parse(path, named).map_err(wrong)?;
+    let text = |suffix: &str| -> Result<Option<&str>, Error> {
+        let Some(bytes) = signatures.get(suffix) else { return Ok(None) };
+        let file = format!("{path}{suffix}");
+        std::str::from_utf8(bytes).map(Some).map_err(|_| Error::broken(file, "it is not text"))
+    };
+    match text(MINISIG)? {
+        Some(signature) => {
+            let file = format!("{path}{MINISIG}");
+            if key.verify(name, bytes, signature).map_err(wrong)? != comment {
+                return Err(Error::broken(file, "what it says beside the signature is not of this file"));
+            }
+            let line = |at: usize| signature.lines().nth(at).unwrap_or_default();
+            let (first, global) = (line(1), line(3));
+            let id = key.key_id();
+            if signature != format!("untrusted comment: signature from keur key {id}\n{first}\ntrusted comment: {comment}\n{global}\n") {
+                return Err(Error::broken(file, "its comments are not as keur writes them"));
+            }
+        }
+        // Only keys of minisign make them.
+        None if key.to_line().is_some() => return Err(Error::broken(format!("{path}{MINISIG}"), "it is missing")),
+        None => {}
+    }
+    let file = format!("{path}{DSSE}");
+    let Some(envelope) = text(DSSE)? else { return Err(Error::broken(file, "it is missing")) };
+    let statement = key.verify_dsse(name, bytes, envelope).map_err(wrong)?;
+    let whole: Option<Envelope> = serde_json::from_str(envelope).ok();
+    let as_written = |e: &Envelope| e.to_line() == envelope.as_bytes() && e.signatures.len() == 1 && e.signatures[0].keyid == key.key_id();
+    if !whole.as_ref().is_some_and(as_written) {
+        return Err(Error::broken(file, "it is not as keur writes it"));
+    }
+    if serde_json::from_slice::<serde_json::Value>(bytes).ok().as_ref() != Some(&statement.predicate) {
+        return Err(Error::broken(file, "its statement says something else than the file"));
+    }
+    Ok(())
 }
 
 /// The link of a pack to the one before it.

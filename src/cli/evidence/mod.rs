@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::{Failure, Outcome, Terminal};
 use crate::evidence::Error;
+use crate::evidence::sign::{SignError, SignErrorKind};
 
 pub(super) use rebuild::{estate_of, is_pack};
 pub(super) use write::{EvidenceArgs, abort, prepare, write};
@@ -42,5 +43,12 @@ impl From<Error> for Failure {
         // What could not be read is not a pack that does not hold.
         let code = if error.io { 2 } else { 4 };
         Self { code, message: error.to_string(), hint: None }
+    }
+}
+
+impl From<SignError> for Failure {
+    fn from(error: SignError) -> Self {
+        let code = if matches!(error.kind, SignErrorKind::Signature | SignErrorKind::OtherKey) { 4 } else { 2 };
+        Self { code, message: format!("{}: {}", error.name, error.problem), hint: Some(error.hint.to_owned()) }
     }
 }

@@ -1,6 +1,5 @@
 //! What a chain says, and whether it holds.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -11,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::super::{Failure, Outcome, Terminal, output};
-use crate::evidence::{self, Chain, Checked, Day, Error, History, Keys, Note, PackResult, folder_of};
+use crate::evidence::sign::PublicKey;
+use crate::evidence::{self, Chain, Checked, Day, History, Note, PackResult, folder_of};
 use crate::report::grid;
 
 /// How to print.
@@ -30,22 +30,13 @@ pub(crate) struct VerifyArgs {
     /// A chain, a pack of it, or the archive of a pack
     #[arg(value_name = "CHAIN", value_hint = ValueHint::AnyPath)]
     path: PathBuf,
+    /// A public key that everything must be signed by: a file (minisign or PEM), or minisign's line; several for a chain
+    /// whose key was changed
+    #[arg(long = "public-key", value_name = "KEY", value_hint = ValueHint::FilePath)]
+    keys: Vec<String>,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Form,
-}
-
-/// Nobody gave a key.
-struct NoKeys;
-
-impl Keys for NoKeys {
-    fn check(&self, _: &str, _: &[u8], _: &str, _: &str, _: &BTreeMap<String, Vec<u8>>) -> Result<bool, Error> {
-        Ok(false)
-    }
-
-    fn given(&self) -> bool {
-        false
-    }
 }
 
 #[derive(Serialize)]
@@ -76,8 +67,9 @@ struct ProblemOut<'a> {
 
 /// `keur evidence verify`
 pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
+    let keys = args.keys.iter().map(|key| PublicKey::read(key)).collect::<Result<Vec<_>, _>>()?;
     let (chain, only) = Chain::open(&args.path)?;
-    let checked = evidence::verify(&chain, only, &NoKeys);
+    let checked = evidence::verify(&chain, only, &keys);
     let holds = checked.problems.is_empty();
     match args.format {
         Form::Json => output::to_stdout(|out| json(&checked, out))?,
@@ -156,7 +148,9 @@ fn note(note: &Note) -> String {
         Note::Aborted(sequence, reason) => format!("Pack {sequence} was aborted: {reason}."),
         Note::Unfinished(sequence) => format!("Pack {sequence} is not sealed: its run was killed, or is at work."),
         Note::Unsigned(packs) => format!("{} not signed: whoever can write to the folder can rewrite them.", packs_of(packs)),
-        Note::UnknownKey(packs, key) => format!("{} signed by {key}, which nobody gave: give it with --public-key.", packs_of(packs)),
+        Note::UnknownKey(packs, key) => {
+            format!("{} signed by {}, which nobody gave: give it with --public-key.", packs_of(packs), key.trim())
+        }
         Note::Clock(sequence) => format!("Pack {sequence} began before the one before it was sealed: the clock was set back."),
         Note::Narrower(sequence, gone) => format!("Pack {sequence} looked at less than the one before it: without {}.", gone.join(", ")),
         Note::Rules(sequence) => format!("Pack {sequence} was judged by other policies than the one before it."),
@@ -182,7 +176,7 @@ pub(crate) fn archive(args: &ArchiveArgs, terminal: &Terminal) -> Outcome {
         Some(sequence) => sequence,
         None => chain.last_complete().map(|entry| entry.sequence).ok_or_else(|| Failure::usage("no pack of the chain is complete"))?,
     };
-    let checked = evidence::verify(&chain, Some(sequence), &NoKeys);
+    let checked = evidence::verify(&chain, Some(sequence), &[]);
     if let Some(problem) = checked.problems.into_iter().next() {
         return Err(problem.into());
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::super::judge::{Given, Judged, saved};
 use super::super::setup::{Rules, Setup};
@@ -13,7 +14,8 @@ use super::super::{Failure, Terminal, now, variable};
 use super::rebuild::WHOLE;
 use crate::estate::Estate;
 use crate::evaluate::{Subject, Verdict, fingerprint};
-use crate::evidence::{Basis, Begin, History, OpenFinding, PackResult, Packing, RuleFile, Sign, Tool, history, sha256};
+use crate::evidence::sign::{SecretKey, Signer};
+use crate::evidence::{Basis, Begin, History, OpenFinding, PackResult, Packing, RuleFile, Tool, history, sha256};
 use crate::framework::controls_of;
 use crate::policy::Severity;
 use crate::report::{CallLine, Counts, Dossier, Format, PackLine, RedactionLine, Report, Span, Style};
@@ -24,6 +26,9 @@ pub(crate) struct EvidenceArgs {
     /// Keep the run as a pack in this folder: a chain of packs, one for each run
     #[arg(long = "evidence", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: Option<PathBuf>,
+    /// Sign the pack with this secret key (`keur evidence key`); its password is in KEUR_KEY_PASSWORD
+    #[arg(long = "sign", value_name = "KEY", requires = "folder", value_hint = ValueHint::FilePath)]
+    key: Option<PathBuf>,
     /// How often a run is expected (24h, 7d): longer times without one are shown
     #[arg(long, value_name = "DURATION", requires = "folder", value_parser = duration)]
     cadence: Option<SignedDuration>,
@@ -43,6 +48,9 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
         _ => Err(wrong()),
     }
 }
+
+/// Where the password of a secret key is.
+const PASSWORD: &str = "KEUR_KEY_PASSWORD";
 
 /// How a run was made, for its evaluation from the pack.
 #[derive(Debug, Serialize, Deserialize)]
@@ -118,12 +126,14 @@ const RUN_BY: &[&str] = &[
 
 impl EvidenceArgs {
     /// Who signs, if anybody.
-    pub(crate) fn signer(&self) -> Result<Option<Box<dyn Sign>>, Failure> {
-        Ok(None)
+    pub(crate) fn signer(&self) -> Result<Option<Box<dyn Signer>>, Failure> {
+        let Some(path) = &self.key else { return Ok(None) };
+        let key = SecretKey::read(path, || Ok(variable(PASSWORD).map(Zeroizing::new)))?;
+        Ok(Some(Box::new(key)))
     }
 
     /// Takes the next number of the chain and writes the record of the start, if the run is to be evidence.
-    pub(crate) fn begin<'s>(&self, source: &str, setup: &Setup, signer: Option<&'s dyn Sign>) -> Result<Option<Packing<'s>>, Failure> {
+    pub(crate) fn begin<'s>(&self, source: &str, setup: &Setup, signer: Option<&'s dyn Signer>) -> Result<Option<Packing<'s>>, Failure> {
         let Some(root) = &self.folder else { return Ok(None) };
         let run_by = RUN_BY.iter().filter_map(|name| Some(((*name).to_owned(), variable(name).filter(|value| !value.is_empty())?)));
         let packing = Packing::begin(Begin {
