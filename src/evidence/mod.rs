@@ -46,3 +46,6 @@ impl Error {
         Self { file: path.display().to_string(), reason: source.to_string(), io: true }
     }
 }
+
+#[cfg(test)]
+mod tests;
