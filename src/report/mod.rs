@@ -2,9 +2,12 @@
 
 mod dossier;
 mod drift;
+mod export;
 mod grid;
 mod json;
+mod ocsf;
 mod table;
+mod uuid;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -72,11 +75,19 @@ pub enum Format {
     Table,
     /// For programs: schema `keur/report/1`.
     Json,
+    /// OCSF 1.8.0 compliance findings.
+    Ocsf,
 }
 
 impl Format {
     /// All of them, with their names.
-    pub const ALL: &'static [(&'static str, Self)] = &[("table", Self::Table), ("json", Self::Json)];
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("table", Self::Table),
+        ("json", Self::Json),
+        ("ocsf", Self::Ocsf),
+    ];
+    /// Those of comparisons, which are not evidence for controls.
+    pub const OF_COMPARISONS: &'static [Self] = &[Self::Table, Self::Json];
 }
 
 /// How to print for people.
@@ -94,6 +105,14 @@ impl Report<'_> {
         match format {
             Format::Table => table::write(self, style, out),
             Format::Json => json::write(self, out),
+            Format::Ocsf => ocsf::write(self, out),
+        }
+    }
+
+    /// What whoever asked for a format must know, because the format itself has no room for it.
+    pub fn note(&self, format: Format) -> Option<String> {
+        match format {
+            Format::Table | Format::Json | Format::Ocsf => None,
         }
     }
 
