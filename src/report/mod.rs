@@ -1,5 +1,6 @@
 //! Reports: one model, one file per output format. Prints verdicts and never judges.
 
+mod asff;
 mod dossier;
 mod drift;
 mod export;
@@ -77,6 +78,8 @@ pub enum Format {
     Json,
     /// OCSF 1.8.0 compliance findings.
     Ocsf,
+    /// The AWS Security Finding Format.
+    Asff,
 }
 
 impl Format {
@@ -85,6 +88,7 @@ impl Format {
         ("table", Self::Table),
         ("json", Self::Json),
         ("ocsf", Self::Ocsf),
+        ("asff", Self::Asff),
     ];
     /// Those of comparisons, which are not evidence for controls.
     pub const OF_COMPARISONS: &'static [Self] = &[Self::Table, Self::Json];
@@ -106,12 +110,14 @@ impl Report<'_> {
             Format::Table => table::write(self, style, out),
             Format::Json => json::write(self, out),
             Format::Ocsf => ocsf::write(self, out),
+            Format::Asff => asff::write(self, out),
         }
     }
 
     /// What whoever asked for a format must know, because the format itself has no room for it.
     pub fn note(&self, format: Format) -> Option<String> {
         match format {
+            Format::Asff => asff::note(self),
             Format::Table | Format::Json | Format::Ocsf => None,
         }
     }
