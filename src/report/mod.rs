@@ -1,6 +1,7 @@
 //! Reports: one model, one file per output format. Prints verdicts and never judges.
 
 mod asff;
+mod csv;
 mod dossier;
 mod drift;
 mod export;
@@ -19,6 +20,7 @@ use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
 use crate::framework::{Attestation, ControlResult, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
 
+pub(crate) use csv::schema as csv_schema;
 pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
 pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub use grid::{grid, terminal_width};
@@ -80,6 +82,8 @@ pub enum Format {
     Ocsf,
     /// The AWS Security Finding Format.
     Asff,
+    /// For auditors: RFC 4180.
+    Csv,
 }
 
 impl Format {
@@ -89,6 +93,7 @@ impl Format {
         ("json", Self::Json),
         ("ocsf", Self::Ocsf),
         ("asff", Self::Asff),
+        ("csv", Self::Csv),
     ];
     /// Those of comparisons, which are not evidence for controls.
     pub const OF_COMPARISONS: &'static [Self] = &[Self::Table, Self::Json];
@@ -111,6 +116,7 @@ impl Report<'_> {
             Format::Json => json::write(self, out),
             Format::Ocsf => ocsf::write(self, out),
             Format::Asff => asff::write(self, out),
+            Format::Csv => csv::write(self, out),
         }
     }
 
@@ -118,7 +124,7 @@ impl Report<'_> {
     pub fn note(&self, format: Format) -> Option<String> {
         match format {
             Format::Asff => asff::note(self),
-            Format::Table | Format::Json | Format::Ocsf => None,
+            Format::Table | Format::Json | Format::Ocsf | Format::Csv => None,
         }
     }
 
