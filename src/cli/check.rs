@@ -29,7 +29,7 @@ pub(super) struct CheckArgs {
     common: CommonArgs,
     #[command(flatten)]
     when: WhenArgs,
-    /// Output: `table`, `json`, `ocsf`, `asff`, `csv`, or `json=report.json` for a file; may be given several times
+    /// Output: `table`, `json`, `oscal`, `ocsf`, `asff`, `csv`, or `json=report.json` for a file; may be given several times
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
     format: Vec<Output>,
     /// Fail on deviations of this severity or above: critical, high, medium, low

@@ -8,6 +8,7 @@ mod export;
 mod grid;
 mod json;
 mod ocsf;
+mod oscal;
 mod table;
 mod uuid;
 
@@ -78,6 +79,8 @@ pub enum Format {
     Table,
     /// For programs: schema `keur/report/1`.
     Json,
+    /// NIST OSCAL assessment results 1.2.1.
+    Oscal,
     /// OCSF 1.8.0 compliance findings.
     Ocsf,
     /// The AWS Security Finding Format.
@@ -91,6 +94,7 @@ impl Format {
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("table", Self::Table),
         ("json", Self::Json),
+        ("oscal", Self::Oscal),
         ("ocsf", Self::Ocsf),
         ("asff", Self::Asff),
         ("csv", Self::Csv),
@@ -114,6 +118,7 @@ impl Report<'_> {
         match format {
             Format::Table => table::write(self, style, out),
             Format::Json => json::write(self, out),
+            Format::Oscal => oscal::write(self, out),
             Format::Ocsf => ocsf::write(self, out),
             Format::Asff => asff::write(self, out),
             Format::Csv => csv::write(self, out),
@@ -124,7 +129,7 @@ impl Report<'_> {
     pub fn note(&self, format: Format) -> Option<String> {
         match format {
             Format::Asff => asff::note(self),
-            Format::Table | Format::Json | Format::Ocsf | Format::Csv => None,
+            Format::Table | Format::Json | Format::Oscal | Format::Ocsf | Format::Csv => None,
         }
     }
 
