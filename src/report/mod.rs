@@ -10,6 +10,8 @@ mod json;
 mod ocsf;
 mod oscal;
 mod table;
+#[cfg(test)]
+mod tests;
 mod uuid;
 
 use std::collections::BTreeMap;
