@@ -29,7 +29,7 @@ pub(super) struct CheckArgs {
     common: CommonArgs,
     #[command(flatten)]
     when: WhenArgs,
-    /// Output: `table`, `json`, or `json=report.json` for a file; may be given several times
+    /// Output: `table`, `json`, `oscal`, `ocsf`, `asff`, `csv`, or `json=report.json` for a file; may be given several times
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
     format: Vec<Output>,
     /// Fail on deviations of this severity or above: critical, high, medium, low
@@ -86,16 +86,26 @@ pub(super) fn refuse_two_on_stdout(outputs: &[Output]) -> Result<(), super::Fail
     Ok(())
 }
 
-pub(super) fn output_of(text: &str) -> Result<Output, String> {
+fn output_of(text: &str) -> Result<Output, String> {
+    parse_output(text, Format::ALL)
+}
+
+/// The same for commands that compare: they have no findings and no controls.
+pub(super) fn comparison_output_of(text: &str) -> Result<Output, String> {
+    let offered: Vec<_> = Format::ALL.iter().filter(|(_, format)| Format::OF_COMPARISONS.contains(format)).copied().collect();
+    parse_output(text, &offered)
+}
+
+fn parse_output(text: &str, offered: &[(&'static str, Format)]) -> Result<Output, String> {
     let (name, path) = match text.split_once('=') {
         Some((name, path)) if !path.is_empty() => (name, Some(PathBuf::from(path))),
         Some(_) => return Err("there is no path after `=`".to_owned()),
         None => (text, None),
     };
-    match Format::ALL.iter().find(|(known, _)| *known == name) {
+    match offered.iter().find(|(known, _)| *known == name) {
         Some((_, format)) => Ok(Output { format: *format, path }),
         None => {
-            let known = Format::ALL.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let known = offered.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             Err(format!("formats are {known}"))
         }
     }
@@ -165,6 +175,9 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         times.step("evidence", terminal);
     }
     for output in &args.format {
+        if let Some(note) = report.note(output.format) {
+            terminal.say(&note);
+        }
         match &output.path {
             None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
             Some(path) => {

@@ -56,6 +56,7 @@ fn files(setup: &Setup) -> Vec<(&'static str, String)> {
         ("docs/reference/command-line.md", command_line()),
         ("docs/reference/iam-policy.json", pretty(&permissions::document(SERVICES))),
         ("docs/reference/policy.schema.json", pretty(&schema::policy_schema(&setup.registry, &setup.links))),
+        ("docs/reference/findings.schema.json", pretty(&crate::report::csv_schema())),
     ]
 }
 

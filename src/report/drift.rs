@@ -122,10 +122,7 @@ impl<'a> DriftReport<'a> {
 
     /// Writes the report.
     pub(crate) fn write(&self, format: Format, style: Style, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Json => self.json(out),
-            Format::Table => self.table(style, out),
-        }
+        if format == Format::Json { self.json(out) } else { self.table(style, out) }
     }
 
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {

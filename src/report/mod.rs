@@ -1,10 +1,18 @@
 //! Reports: one model, one file per output format. Prints verdicts and never judges.
 
+mod asff;
+mod csv;
 mod dossier;
 mod drift;
+mod export;
 mod grid;
 mod json;
+mod ocsf;
+mod oscal;
 mod table;
+#[cfg(test)]
+mod tests;
+mod uuid;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -15,6 +23,7 @@ use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
 use crate::framework::{Attestation, ControlResult, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
 
+pub(crate) use csv::schema as csv_schema;
 pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
 pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub use grid::{grid, terminal_width};
@@ -72,11 +81,28 @@ pub enum Format {
     Table,
     /// For programs: schema `keur/report/1`.
     Json,
+    /// NIST OSCAL assessment results 1.2.1.
+    Oscal,
+    /// OCSF 1.8.0 compliance findings.
+    Ocsf,
+    /// The AWS Security Finding Format.
+    Asff,
+    /// For auditors: RFC 4180.
+    Csv,
 }
 
 impl Format {
     /// All of them, with their names.
-    pub const ALL: &'static [(&'static str, Self)] = &[("table", Self::Table), ("json", Self::Json)];
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("table", Self::Table),
+        ("json", Self::Json),
+        ("oscal", Self::Oscal),
+        ("ocsf", Self::Ocsf),
+        ("asff", Self::Asff),
+        ("csv", Self::Csv),
+    ];
+    /// Those of comparisons, which are not evidence for controls.
+    pub const OF_COMPARISONS: &'static [Self] = &[Self::Table, Self::Json];
 }
 
 /// How to print for people.
@@ -94,6 +120,18 @@ impl Report<'_> {
         match format {
             Format::Table => table::write(self, style, out),
             Format::Json => json::write(self, out),
+            Format::Oscal => oscal::write(self, out),
+            Format::Ocsf => ocsf::write(self, out),
+            Format::Asff => asff::write(self, out),
+            Format::Csv => csv::write(self, out),
+        }
+    }
+
+    /// What whoever asked for a format must know, because the format itself has no room for it.
+    pub fn note(&self, format: Format) -> Option<String> {
+        match format {
+            Format::Asff => asff::note(self),
+            Format::Table | Format::Json | Format::Oscal | Format::Ocsf | Format::Csv => None,
         }
     }
 

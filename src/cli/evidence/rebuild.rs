@@ -20,7 +20,8 @@ use crate::isolation;
 use crate::report::{Dossier, Format, Style};
 
 /// What a pack holds in other forms: derived from the findings, and written again from the pack at any time.
-pub(super) const WHOLE: &[(Format, &str)] = &[];
+pub(super) const WHOLE: &[(Format, &str)] =
+    &[(Format::Oscal, "oscal-ar.json"), (Format::Ocsf, "ocsf.json"), (Format::Asff, "asff.json"), (Format::Csv, "findings.csv")];
 
 /// Options of `keur evidence replay`.
 #[derive(Debug, Args)]
