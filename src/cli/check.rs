@@ -86,7 +86,7 @@ pub(super) fn refuse_two_on_stdout(outputs: &[Output]) -> Result<(), super::Fail
     Ok(())
 }
 
-fn output_of(text: &str) -> Result<Output, String> {
+pub(super) fn output_of(text: &str) -> Result<Output, String> {
     parse_output(text, Format::ALL)
 }
 

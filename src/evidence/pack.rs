@@ -13,7 +13,7 @@ use super::manifest::{
 };
 use super::sign::{Document, SignatureFile, Signer};
 use super::tree::Tree;
-use super::verify::{comment_of_manifest, comment_of_start};
+use super::verify::{comment_of_manifest, comment_of_start, was_signed};
 use super::{Error, sums};
 
 /// Level of compression: what is written once and kept for years.
@@ -341,6 +341,13 @@ fn seal_aborted(root: &Path, begin: &Begin<'_, '_>) -> Result<(), Error> {
             content: None,
         });
     }
+    let reason = match was_signed(&chain, last.sequence) {
+        true => {
+            "its manifest was missing when the next run began, though what signs it was there: it was taken away, or the run was \
+                 killed in that moment"
+        }
+        false => "the run was killed: the next run found it like this",
+    };
     let manifest = Manifest {
         schema: PACK_SCHEMA.to_owned(),
         chain: started.chain.clone().unwrap_or_else(|| started_sha256.clone()),
@@ -348,7 +355,7 @@ fn seal_aborted(root: &Path, begin: &Begin<'_, '_>) -> Result<(), Error> {
         previous: started.previous.clone(),
         started_sha256: started_sha256.clone(),
         ended: Ended::Aborted,
-        reason: Some("the run was killed: the run after it found it like this".to_owned()),
+        reason: Some(reason.to_owned()),
         started: started.time,
         sealed: begin.now,
         tool: begin.tool.clone(),

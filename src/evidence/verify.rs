@@ -72,7 +72,7 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Ch
         one(chain, entry, &mut needed, &mut read, &mut checked);
         let last = chain.entries.last().is_some_and(|last| last.sequence == entry.sequence);
         match (&entry.manifest, &entry.started) {
-            (Ok(None), _) if last => checked.notes.push(Note::Unfinished(entry.sequence)),
+            (Ok(None), _) if last && !was_signed(chain, entry.sequence) => checked.notes.push(Note::Unfinished(entry.sequence)),
             (Ok(None), _) => {
                 let file = format!("{}/manifest.json", folder_of(entry.sequence));
                 checked.problems.push(Error::broken(file, "it is missing"));
@@ -138,6 +138,12 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Ch
     checked.problems.sort();
     checked.problems.dedup();
     checked
+}
+
+/// Whether a pack has what is written beside a manifest: then it had one, or was killed in that very moment.
+pub(super) fn was_signed(chain: &Chain, sequence: u64) -> bool {
+    let folder = folder_of(sequence);
+    BESIDE.iter().any(|name| *name != "manifest.json" && chain.tree.has(&format!("{folder}/{name}")))
 }
 
 /// One pack: its records, its files and the objects that it needs.
