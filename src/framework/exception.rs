@@ -85,10 +85,10 @@ fn exception(reader: &mut Reader<'_>, node: &Node, policies: &BTreeSet<String>) 
         return None;
     }
     for (pattern, span) in &resources {
-        // A pattern of stars alone would accept everything, today and for ever.
-        if pattern.chars().filter(|c| *c != '*').count() < 3 {
-            let found = reader.wrong(Code::BadValue, format!("`{pattern}` would accept nearly everything"), span.clone(), "too wide");
-            found.help.push("name the resources, or a pattern with more than two characters besides `*`".to_owned());
+        if !names_something(pattern) {
+            let title = format!("`{pattern}` would accept everything of its kind, and whatever comes to be of it");
+            let found = reader.wrong(Code::BadValue, title, span.clone(), "too wide");
+            found.help.push("name the resources, or a pattern with at least three characters of their names besides `*`".to_owned());
         }
     }
     let (id, id_span) = id?;
@@ -104,6 +104,29 @@ fn exception(reader: &mut Reader<'_>, node: &Node, policies: &BTreeSet<String>) 
         source: Arc::clone(&reader.source),
     };
     Some((exception, id_span))
+}
+
+/// Whether a pattern says something of the name of what it is about: a place and a type alone would accept what nobody
+/// has looked at.
+fn names_something(pattern: &str) -> bool {
+    if !pattern.contains('*') {
+        return true;
+    }
+    // `arn:aws:rds:eu-central-1:111111111111:db:name`; a star may stand for several parts of it.
+    let parts: Vec<&str> = pattern.split(':').collect();
+    let is_arn = parts[0] == "arn" || parts[0].starts_with('*') && parts.len() > 1;
+    let name = match parts.as_slice() {
+        [_, _, _, _, _, rest @ ..] if is_arn && !rest.is_empty() => rest.join("/"),
+        [.., last] => (*last).to_owned(),
+        [] => String::new(),
+    };
+    let mut segments: Vec<&str> = name.split('/').collect();
+    if is_arn && segments.len() > 1 {
+        // The type of the resource, and what load balancers write behind it.
+        segments.remove(0);
+        segments.retain(|segment| !matches!(*segment, "app" | "net" | "gwy"));
+    }
+    segments.iter().any(|segment| segment.chars().filter(|c| *c != '*').count() >= 3)
 }
 
 /// What came of applying the exceptions.
@@ -156,4 +179,46 @@ pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, jud
         }
     }
     applied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_something;
+
+    #[test]
+    fn a_star_does_not_accept_what_nobody_has_looked_at() {
+        for wide in [
+            "*",
+            "**",
+            "a*",
+            "arn*",
+            "arn:*",
+            "arn:aws:*",
+            "arn:aws:rds:*",
+            "arn:aws:rds:*:db:*",
+            "arn:aws:rds:eu-central-1:111111111111:*",
+            "arn:aws:rds:eu-central-1:111111111111:db:*",
+            "arn:aws:rds:eu-central-1:111111111111:db:d*",
+            "*:db:*",
+            "arn:aws:ec2:eu-central-1:111111111111:volume/*",
+            "arn:aws:s3:::*",
+            "arn:aws:elasticloadbalancing:eu-central-1:111111111111:loadbalancer/app/*",
+        ] {
+            assert!(!names_something(wide), "{wide}");
+        }
+        for named in [
+            "vol-1",
+            "db",
+            "demo-*",
+            "*-logs",
+            "arn:aws:s3:::*-logs",
+            "arn:aws:rds:*:db:demo-*",
+            "arn:aws:rds:eu-central-1:*:db:demo-1",
+            "arn:aws:ec2:eu-central-1:111111111111:volume/vol-0a1*",
+            "arn:aws:elasticloadbalancing:eu-central-1:111111111111:loadbalancer/app/demo-web/*",
+            "arn:aws:ec2:eu-central-1:111111111111:volume/vol-0a1b2c3d4e5f67890",
+        ] {
+            assert!(names_something(named), "{named}");
+        }
+    }
 }
