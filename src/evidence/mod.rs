@@ -1,5 +1,10 @@
 //! Evidence: one run on disk, as a pack that can be verified and run again, chained to the pack before it.
 
 pub mod anchor;
+mod caller;
 pub mod dsse;
+#[cfg(feature = "kms")]
+pub mod kms;
 pub mod sign;
+
+pub use caller::Caller;
