@@ -6,5 +6,6 @@ pub mod dsse;
 #[cfg(feature = "kms")]
 pub mod kms;
 pub mod sign;
+pub mod timestamp;
 
 pub use caller::Caller;
