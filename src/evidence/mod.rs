@@ -5,6 +5,8 @@ mod caller;
 pub mod dsse;
 #[cfg(feature = "kms")]
 pub mod kms;
+#[cfg(feature = "s3")]
+pub mod locked;
 pub mod sign;
 pub mod timestamp;
 
