@@ -60,6 +60,9 @@ enum Command {
     /// Check, test, list, explain and write policies
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Keep evidence: keys, time stamps
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// Show the fields and links of resource types, or JSON Schema for editors
     Schema(schema::SchemaArgs),
     /// Print the read-only IAM policy that the policies in use need
@@ -229,6 +232,7 @@ fn run(command: Command, terminal: &Terminal) -> Outcome {
         Command::Diff(args) => diff::run(args, terminal),
         Command::Controls(args) => controls::run(args, terminal),
         Command::Policy(command) => policy::run(command, terminal),
+        Command::Evidence(command) => evidence::run(command, terminal),
         Command::Schema(args) => schema::run(args),
         Command::Permissions(args) => permissions::run(args, terminal),
         Command::Init(args) => init::run(args, terminal),
