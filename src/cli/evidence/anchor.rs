@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use super::{Failure, Outcome, Terminal, now, output};
+use super::{Failure, Outcome, Terminal, output};
 use crate::evidence::Caller;
 use crate::evidence::anchor::{self, AnchorError, Head, Written};
 
@@ -74,7 +74,7 @@ fn read_locked(place: &str, caller: Caller) -> Result<Vec<Head>, Failure> {
 
 #[cfg(feature = "s3")]
 fn lock(place: &str, head: &Head, args: &AnchorArgs, terminal: &Terminal) -> Result<(), Failure> {
-    let now = now();
+    let now = super::now();
     let bucket = crate::evidence::locked::Locked::open(place, Caller { profile: args.profile.clone(), allowed: Vec::new(), now })?;
     // The archive first: an anchor says that there is something to be found.
     if let Some(path) = &args.archive {
