@@ -45,12 +45,20 @@ use crate::estate::{Link, LinkSet, Registry};
 
 pub use document::{PolicyDocument, Statement};
 
+#[cfg(any(feature = "s3", feature = "kms"))]
+pub(crate) use cx::explain;
 #[cfg(feature = "aws")]
 pub use cx::{Collected, Cx};
 #[cfg(feature = "aws")]
 pub use redact::Redaction;
 #[cfg(feature = "s3")]
+pub(crate) use s3::client_of;
+#[cfg(feature = "s3")]
 pub use s3::{StateError, state_object};
+#[cfg(any(feature = "s3", feature = "kms"))]
+pub(crate) use session::caller;
+#[cfg(feature = "aws")]
+pub(crate) use session::post;
 #[cfg(feature = "aws")]
 pub use session::{AccountSpec, Observer, Plan, Request, Silent, SourceTape, StartError, Sweep, collect, replay};
 #[cfg(feature = "aws")]

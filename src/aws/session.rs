@@ -14,12 +14,15 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder as HttpBuilder, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_http_client::{Builder as HttpBuilder, Connector, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -225,7 +228,7 @@ pub async fn replay(
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(tape.plan.home.clone()))
         .credentials_provider(SharedCredentialsProvider::new(keys))
-        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+        .sleep_impl(TokioSleep::new())
         .retry_config(RetryConfig::disabled());
     if tape.custom_endpoints.iter().any(|s| s == "*") {
         base.set_endpoint_url(Some("http://127.0.0.1:9".to_owned()));
@@ -253,8 +256,8 @@ fn is_set(variable: &str) -> bool {
 }
 
 /// The SDK's configuration for one request of the caller, outside of any collecting.
-#[cfg(feature = "s3")]
-pub(super) async fn caller(profile: Option<String>, allowed: Vec<String>, now: Timestamp) -> SdkConfig {
+#[cfg(any(feature = "s3", feature = "kms"))]
+pub(crate) async fn caller(profile: Option<String>, allowed: Vec<String>, now: Timestamp) -> SdkConfig {
     let request = Request {
         profile,
         accounts: Vec::new(),
@@ -297,14 +300,41 @@ async fn base_config(request: &Request) -> SdkConfig {
 /// One pool of connections for everything.
 fn http_client() -> SharedHttpClient {
     HttpBuilder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-        connector.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
-        connector.build()
+        connector(settings.cloned(), components.and_then(|components| components.sleep_impl()))
     })
+}
+
+fn connector(settings: Option<HttpConnectorSettings>, sleep: Option<SharedAsyncSleep>) -> Connector {
+    let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    connector.set_connector_settings(settings);
+    connector.set_sleep_impl(sleep);
+    connector.set_proxy_config(Some(ProxyConfig::from_env()));
+    connector.build()
+}
+
+/// Sends bytes to an address that is not one of AWS and that the user named, without any credentials. Answers with more
+/// than `most` bytes are not read to their end.
+pub(crate) async fn post(url: &str, kind: &'static str, body: Vec<u8>, most: usize) -> Result<Vec<u8>, String> {
+    let mut request = HttpRequest::new(SdkBody::from(body));
+    request.set_method("POST").map_err(|error| error.to_string())?;
+    request.set_uri(url.to_owned()).map_err(|_| "it is no URL".to_owned())?;
+    request.headers_mut().insert("content-type", kind);
+    let settings = HttpConnectorSettings::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(60)).build();
+    let connector = connector(Some(settings), Some(SharedAsyncSleep::new(TokioSleep::new())));
+    let mut answer = connector.call(request).await.map_err(|error| last_cause(&error))?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Err(format!("it answered with HTTP {}", status.as_u16()));
+    }
+    let mut stream = ByteStream::new(answer.take_body());
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk.map_err(|error| last_cause(&error))?);
+        if bytes.len() > most {
+            return Err(format!("it answered with more than {most} bytes"));
+        }
+    }
+    Ok(bytes)
 }
 
 async fn who(base: &SdkConfig, profile: Option<&str>) -> Result<Identity, StartError> {

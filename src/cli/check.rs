@@ -145,7 +145,11 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         [] => None,
         states => Some((source::states(states, &args.code.place, &args.when, &setup)?, args.ignore.read(terminal)?)),
     };
-    let signer = args.evidence.signer()?;
+    #[cfg(feature = "aws")]
+    let profile = args.when.profile.as_deref().or(setup.config.profile.as_deref());
+    #[cfg(not(feature = "aws"))]
+    let profile = setup.config.profile.as_deref();
+    let signer = args.evidence.signer(profile, &setup.allowed)?;
     let packing = args.evidence.begin(args.source.word(), &setup, signer.as_deref())?;
     let given = Given { declared, fail_on: args.fail_on, all: args.all, asks };
     let sourced = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal);

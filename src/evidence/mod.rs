@@ -3,14 +3,21 @@
 //! A chain is a folder: `objects/` holds answers of AWS and rules under their SHA-256, each once however many packs need it;
 //! `pack-000001/`, `pack-000002/`… hold one run each, sealed by a manifest that names the hash of the one before it.
 
+pub mod anchor;
 mod archive;
+mod caller;
 mod chain;
 pub mod dsse;
 mod history;
+#[cfg(feature = "kms")]
+pub mod kms;
+#[cfg(feature = "s3")]
+pub mod locked;
 mod manifest;
 mod pack;
 pub mod sign;
 mod sums;
+pub mod timestamp;
 mod tree;
 mod verify;
 
@@ -18,6 +25,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 pub(crate) use archive::write_archive;
+pub use caller::Caller;
 pub(crate) use chain::{Chain, folder_of};
 pub(crate) use history::{Day, History, Looked, history};
 pub(crate) use manifest::{Basis, Manifest, OpenFinding, PackResult, RuleFile, Started, Tool, sha256};

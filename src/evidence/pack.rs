@@ -252,10 +252,18 @@ impl<'a> Packing<'a> {
 
 /// Signs a record: the statement about it says what the record says itself.
 fn sign(signer: &dyn Signer, name: &str, bytes: &[u8], comment: &str) -> Result<Vec<SignatureFile>, Error> {
-    let predicate = serde_json::from_slice(bytes).expect("internal error: a record is JSON");
+    let predicate = stated(bytes).expect("internal error: a record is JSON");
     let document = Document { name, bytes, trusted_comment: comment, predicate: &predicate };
     // The service that holds the key may be out of reach: that says nothing of the pack.
     signer.sign(&document).map_err(|error| Error { io: true, ..Error::broken(&error.name, &error.problem) })
+}
+
+/// What the statement about a record says: what tells it apart. KMS signs no long messages.
+pub(super) fn stated(record: &[u8]) -> Option<serde_json::Value> {
+    const MEMBERS: &[&str] = &["schema", "chain", "sequence", "previous", "started_sha256", "ended", "started", "sealed", "time", "source"];
+    let mut record: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(record).ok()?;
+    record.retain(|name, _| MEMBERS.contains(&name.as_str()));
+    Some(serde_json::Value::Object(record))
 }
 
 /// The public key as records name it: minisign's line, or PEM.

@@ -32,7 +32,9 @@ pub enum SignErrorKind {
     Exists,
     /// A file is not a key, or not one that can be used for this. The user's to mend.
     Key,
-    /// A password is missing, not wanted or wrong. The user's to mend.
+    /// A file is a secret key, where a public one is needed. The user's to mend.
+    Secret,
+    /// A password is missing or wrong. The user's to mend.
     Password,
     /// What is to be signed cannot be. Usually our fault.
     Content,
@@ -424,7 +426,8 @@ impl PublicKey {
         };
         let bytes = line.and_then(|line| STANDARD.decode(line).ok()).ok_or_else(|| wrong("it is no public key"))?;
         if bytes.len() == OPEN + HIDDEN {
-            return Err(wrong("it is a secret key, and a public one is needed to verify"));
+            let hint = "give the public half, which is beside it as `.pub` and `.pem`: a secret key is for nobody who verifies";
+            return Err(SignError::new(SignErrorKind::Secret, name, "it is a secret key, and a public one is needed to verify", hint));
         }
         if bytes.len() != 42 || bytes[..2] != ED25519 {
             return Err(wrong("it is no public key"));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chain::{Chain, Entry, content, folder_of, object_of, object_path, rules_of, sequence_of};
 use super::dsse::Envelope;
 use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
-use super::pack::LOCK;
+use super::pack::{LOCK, stated};
 use super::sign::{DSSE, MINISIG, PublicKey, SignError};
 use super::{Error, sums};
 
@@ -359,7 +359,7 @@ fn check(path: &str, name: &str, bytes: &[u8], named: &str, comment: &str, signa
     if !whole.as_ref().is_some_and(as_written) {
         return Err(Error::broken(file, "it is not as keur writes it"));
     }
-    if serde_json::from_slice::<serde_json::Value>(bytes).ok().as_ref() != Some(&statement.predicate) {
+    if stated(bytes).as_ref() != Some(&statement.predicate) {
         return Err(Error::broken(file, "its statement says something else than the file"));
     }
     Ok(())

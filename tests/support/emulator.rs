@@ -154,7 +154,7 @@ impl Moto {
     }
 }
 
-/// MiniStack: AWS Backup.
+/// MiniStack: AWS Backup, and S3 with Object Lock.
 pub(crate) struct Ministack(Emulator);
 
 impl Ministack {

@@ -224,4 +224,6 @@ mod live;
 mod state;
 
 #[cfg(feature = "s3")]
+pub(crate) use state::client_of;
+#[cfg(feature = "s3")]
 pub use state::{StateError, state_object};

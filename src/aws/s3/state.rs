@@ -4,6 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{self, Region};
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 
 use crate::aws::session::caller;
@@ -49,18 +50,8 @@ pub async fn state_object(
 ) -> Result<Vec<u8>, StateError> {
     let place = format!("s3://{bucket}/{key}");
     let sdk = caller(profile, allowed, now).await;
-    let client = |region: Option<String>| {
-        let mut config = config::Builder::from(&sdk);
-        if let Some(region) = region {
-            config = config.region(Region::new(region));
-        }
-        // Emulators and gateways rarely have a host name for each bucket.
-        Client::from_conf(if sdk.endpoint_url().is_some() { config.force_path_style(true).build() } else { config.build() })
-    };
-    // S3 is asked where the bucket lies; where it does not tell, the caller's own region is tried.
-    let location = client(None).get_bucket_location().bucket(bucket).send().await.ok();
-    let region = location.map(|answer| super::live::region_of(answer.location_constraint.as_ref().map_or("", |c| c.as_str())));
-    let answer = client(region).get_object().bucket(bucket).key(key).send().await.map_err(|error| {
+    let client = client_of(&sdk, bucket).await;
+    let answer = client.get_object().bucket(bucket).key(key).send().await.map_err(|error| {
         let of_service = error.as_service_error();
         let missing = |what| StateError::Missing { place: place.clone(), what };
         if of_service.is_some_and(GetObjectError::is_no_such_key) {
@@ -77,4 +68,19 @@ pub async fn state_object(
     let refused = |problem: String| StateError::Refused { place: place.clone(), problem };
     let body = answer.body.collect().await.map_err(|error| refused(error.to_string()))?;
     Ok(body.into_bytes().to_vec())
+}
+
+/// A client for one bucket, in the region where it lies.
+pub(crate) async fn client_of(sdk: &SdkConfig, bucket: &str) -> Client {
+    let client = |region: Option<String>| {
+        let mut config = config::Builder::from(sdk);
+        if let Some(region) = region {
+            config = config.region(Region::new(region));
+        }
+        // Emulators and gateways rarely have a host name for each bucket.
+        Client::from_conf(if sdk.endpoint_url().is_some() { config.force_path_style(true).build() } else { config.build() })
+    };
+    // S3 is asked where the bucket lies; where it does not tell, the caller's own region is tried.
+    let location = client(None).get_bucket_location().bucket(bucket).send().await.ok();
+    client(location.map(|answer| super::live::region_of(answer.location_constraint.as_ref().map_or("", |c| c.as_str()))))
 }

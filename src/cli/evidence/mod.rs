@@ -1,19 +1,21 @@
 //! `keur evidence`, and what `keur check --evidence` writes.
 
+mod anchor;
+mod key;
 mod rebuild;
 mod show;
+mod timestamp;
 mod write;
 
 use clap::Subcommand;
 
-use super::{Failure, Outcome, Terminal};
+use super::{Failure, Outcome, Terminal, now, output, variable};
 use crate::evidence::Error;
-use crate::evidence::sign::{SignError, SignErrorKind};
 
 pub(super) use rebuild::{estate_of, is_pack};
 pub(super) use write::{EvidenceArgs, abort, prepare, write};
 
-/// `keur evidence …`
+/// What is done with evidence.
 #[derive(Debug, Subcommand)]
 pub(super) enum EvidenceCommand {
     /// Check every byte and every link of a chain, a pack or the archive of a pack
@@ -26,6 +28,12 @@ pub(super) enum EvidenceCommand {
     Report(rebuild::ReportArgs),
     /// Write a pack as one file, with everything that it needs: the same pack gives the same bytes
     Archive(show::ArchiveArgs),
+    /// Say the head of a chain, and write it where whoever runs keur cannot rewrite it
+    Anchor(anchor::AnchorArgs),
+    /// Make a key to sign with, or show the public half of one and how an auditor uses it
+    Key(key::KeyArgs),
+    /// Get a pack a time stamp of an authority (RFC 3161), or check the one it has
+    Timestamp(timestamp::TimestampArgs),
 }
 
 pub(super) fn run(command: EvidenceCommand, terminal: &Terminal) -> Outcome {
@@ -35,6 +43,9 @@ pub(super) fn run(command: EvidenceCommand, terminal: &Terminal) -> Outcome {
         EvidenceCommand::History(args) => show::history(&args, terminal),
         EvidenceCommand::Report(args) => rebuild::report(args, terminal),
         EvidenceCommand::Archive(args) => show::archive(&args, terminal),
+        EvidenceCommand::Anchor(args) => anchor::run(args, terminal, show::head),
+        EvidenceCommand::Key(args) => key::run(args, terminal),
+        EvidenceCommand::Timestamp(args) => timestamp::run(args, terminal),
     }
 }
 
@@ -43,12 +54,5 @@ impl From<Error> for Failure {
         // What could not be read is not a pack that does not hold.
         let code = if error.io { 2 } else { 4 };
         Self { code, message: error.to_string(), hint: None }
-    }
-}
-
-impl From<SignError> for Failure {
-    fn from(error: SignError) -> Self {
-        let code = if matches!(error.kind, SignErrorKind::Signature | SignErrorKind::OtherKey) { 4 } else { 2 };
-        Self { code, message: format!("{}: {}", error.name, error.problem), hint: Some(error.hint.to_owned()) }
     }
 }

@@ -1,7 +1,7 @@
 //! What a chain says, and whether it holds.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use jiff::civil::Date;
@@ -9,9 +9,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::super::{Failure, Outcome, Terminal, output};
+use super::super::{Failure, Outcome, Terminal, now, output};
+use crate::evidence::anchor::{self, Head};
 use crate::evidence::sign::PublicKey;
-use crate::evidence::{self, Chain, Checked, Day, History, Note, PackResult, folder_of};
+use crate::evidence::{self, Caller, Chain, Checked, Day, History, Note, PackResult, folder_of};
 use crate::report::grid;
 
 /// How to print.
@@ -34,9 +35,45 @@ pub(crate) struct VerifyArgs {
     /// whose key was changed
     #[arg(long = "public-key", value_name = "KEY", value_hint = ValueHint::FilePath)]
     keys: Vec<String>,
+    /// Anchors to hold the chain against: a file, or `s3://BUCKET/PREFIX/`; several times for several places
+    #[arg(long = "anchor", value_name = "PLACE", value_hint = ValueHint::AnyPath)]
+    anchors: Vec<String>,
+    /// Profile of the AWS configuration files, for anchors in a bucket
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Form,
+}
+
+/// The newest pack of a chain that is sealed, as anchors have it.
+pub(super) fn head(path: &Path) -> Result<Head, Failure> {
+    let (chain, only) = Chain::open(path)?;
+    if only.is_some() {
+        return Err(Failure::usage(format!("{}: this is one pack", path.display())).hint("give the folder of the chain"));
+    }
+    let last = chain.entries.iter().rev().find_map(|entry| entry.sealed());
+    let Some((manifest, hash)) = last else {
+        return Err(Failure::usage(format!("{}: no pack of it is sealed", path.display())));
+    };
+    Ok(Head { chain: manifest.chain.clone(), sequence: manifest.sequence, manifest_sha256: hash.to_owned(), time: manifest.sealed })
+}
+
+/// Holds anchors against a chain: up to which pack it is anchored.
+fn against_anchors(args: &VerifyArgs, chain: &Chain, checked: &mut Checked) -> Result<Option<Option<u64>>, Failure> {
+    if args.anchors.is_empty() {
+        return Ok(None);
+    }
+    let mut anchored = None;
+    for place in &args.anchors {
+        let caller = Caller { profile: args.profile.clone(), allowed: Vec::new(), now: now() };
+        let anchors = super::anchor::read(place, caller)?;
+        let manifest_of = |sequence| chain.entries.iter().find(|e| e.sequence == sequence).and_then(|e| Some(e.sealed()?.1.to_owned()));
+        let compared = anchor::compare(&anchors, &checked.chain, manifest_of);
+        anchored = anchored.max(compared.anchored);
+        checked.problems.extend(compared.problems.into_iter().map(|problem| evidence::Error::broken(place, problem)));
+    }
+    Ok(Some(anchored))
 }
 
 #[derive(Serialize)]
@@ -48,6 +85,8 @@ struct VerifyOut<'a> {
     files: u64,
     bytes: u64,
     signed: &'a [u64],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anchored: Option<Option<u64>>,
     head: Option<HeadOut<'a>>,
     problems: Vec<ProblemOut<'a>>,
     notes: Vec<String>,
@@ -69,11 +108,15 @@ struct ProblemOut<'a> {
 pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     let keys = args.keys.iter().map(|key| PublicKey::read(key)).collect::<Result<Vec<_>, _>>()?;
     let (chain, only) = Chain::open(&args.path)?;
-    let checked = evidence::verify(&chain, only, &keys);
+    if !args.anchors.is_empty() && only.is_some() {
+        return Err(Failure::usage("--anchor is for a chain").hint("give the folder of the chain, not of one pack"));
+    }
+    let mut checked = evidence::verify(&chain, only, &keys);
+    let anchored = against_anchors(args, &chain, &mut checked)?;
     let holds = checked.problems.is_empty();
     match args.format {
-        Form::Json => output::to_stdout(|out| json(&checked, out))?,
-        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), out))?,
+        Form::Json => output::to_stdout(|out| json(&checked, anchored, out))?,
+        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), anchored, out))?,
     }
     if holds {
         return Ok(0);
@@ -87,7 +130,7 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     Ok(4)
 }
 
-fn json(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
+fn json(checked: &Checked, anchored: Option<Option<u64>>, out: &mut dyn Write) -> io::Result<()> {
     let document = VerifyOut {
         schema: "keur/verify/1",
         holds: checked.problems.is_empty(),
@@ -96,6 +139,7 @@ fn json(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
         files: checked.files,
         bytes: checked.bytes,
         signed: &checked.signed,
+        anchored,
         head: checked.head.as_ref().map(|(sequence, hash)| HeadOut { sequence: *sequence, manifest_sha256: hash }),
         problems: checked.problems.iter().map(|p| ProblemOut { file: &p.file, reason: &p.reason }).collect(),
         notes: checked.notes.iter().map(note).collect(),
@@ -104,7 +148,7 @@ fn json(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn print(checked: &Checked, alone: bool, out: &mut dyn Write) -> io::Result<()> {
+fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, out: &mut dyn Write) -> io::Result<()> {
     let packs = match checked.packs.as_slice() {
         [] => "no pack".to_owned(),
         [one] => folder_of(*one),
@@ -120,6 +164,17 @@ fn print(checked: &Checked, alone: bool, out: &mut dyn Write) -> io::Result<()> 
     }
     if !checked.signed.is_empty() {
         writeln!(out, "  ✓ {} signed by a key that was given.", packs_of(&checked.signed))?;
+    }
+    match (anchored, &checked.head) {
+        (Some(Some(last)), Some((head, _))) if last >= *head => writeln!(out, "  ✓ The head is anchored.")?,
+        (Some(Some(last)), Some(_)) => {
+            writeln!(out, "  ! Anchored up to pack {last}: the packs after it could be left out or written anew unnoticed.")?;
+        }
+        (Some(_), _) => writeln!(out, "  ! No pack is anchored there.")?,
+        (None, _) if !alone => {
+            writeln!(out, "  ! The head is not anchored, or nobody said where (--anchor): the newest packs could be left out unnoticed.")?;
+        }
+        (None, _) => {}
     }
     for note in &checked.notes {
         writeln!(out, "  ! {}", clear(&self::note(note)))?;

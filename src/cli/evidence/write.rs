@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::super::judge::{Given, Judged, saved};
 use super::super::setup::{Rules, Setup};
 use super::super::{Failure, Terminal, now, variable};
+use super::key::{PasswordArgs, signer};
 use super::rebuild::WHOLE;
 use crate::estate::Estate;
 use crate::evaluate::{Subject, Verdict, fingerprint};
-use crate::evidence::sign::{SecretKey, Signer};
+use crate::evidence::Caller;
+use crate::evidence::sign::Signer;
 use crate::evidence::{Basis, Begin, History, OpenFinding, PackResult, Packing, RuleFile, Tool, history, sha256};
 use crate::framework::controls_of;
 use crate::policy::Severity;
@@ -26,9 +27,11 @@ pub(crate) struct EvidenceArgs {
     /// Keep the run as a pack in this folder: a chain of packs, one for each run
     #[arg(long = "evidence", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: Option<PathBuf>,
-    /// Sign the pack with this secret key (`keur evidence key`); its password is in KEUR_KEY_PASSWORD
+    /// Sign the pack with this key: a file (`keur evidence key`), or a key of AWS KMS: `awskms:///` and its ARN or alias
     #[arg(long = "sign", value_name = "KEY", requires = "folder", value_hint = ValueHint::FilePath)]
-    key: Option<PathBuf>,
+    key: Option<String>,
+    #[command(flatten)]
+    password: PasswordArgs,
     /// How often a run is expected (24h, 7d): longer times without one are shown
     #[arg(long, value_name = "DURATION", requires = "folder", value_parser = duration)]
     cadence: Option<SignedDuration>,
@@ -48,9 +51,6 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
         _ => Err(wrong()),
     }
 }
-
-/// Where the password of a secret key is.
-const PASSWORD: &str = "KEUR_KEY_PASSWORD";
 
 /// How a run was made, for its evaluation from the pack.
 #[derive(Debug, Serialize, Deserialize)]
@@ -126,10 +126,10 @@ const RUN_BY: &[&str] = &[
 
 impl EvidenceArgs {
     /// Who signs, if anybody.
-    pub(crate) fn signer(&self) -> Result<Option<Box<dyn Signer>>, Failure> {
-        let Some(path) = &self.key else { return Ok(None) };
-        let key = SecretKey::read(path, || Ok(variable(PASSWORD).map(Zeroizing::new)))?;
-        Ok(Some(Box::new(key)))
+    pub(crate) fn signer(&self, profile: Option<&str>, allowed: &[String]) -> Result<Option<Box<dyn Signer>>, Failure> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let caller = Caller { profile: profile.map(str::to_owned), allowed: allowed.to_vec(), now: now() };
+        signer(key, &self.password, caller).map(Some)
     }
 
     /// Takes the next number of the chain and writes the record of the start, if the run is to be evidence.

@@ -229,7 +229,7 @@ fn public_keys_are_read_in_every_form() {
     pem.verify("manifest.json", MANIFEST, &signed(&super::tests::key(7)).0).unwrap();
     refused(PublicKey::parse("k", "hello"), SignErrorKind::Key, "no public key");
     refused(PublicKey::parse("k", ""), SignErrorKind::Key, "no public key");
-    refused(PublicKey::parse("k", &super::tests::key(7).text(None)), SignErrorKind::Key, "it is a secret key");
+    refused(PublicKey::parse("k", &super::tests::key(7).text(None)), SignErrorKind::Secret, "it is a secret key");
     refused(PublicKey::parse("k", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"), SignErrorKind::Key, "private key");
     refused(
         PublicKey::parse("k", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"),

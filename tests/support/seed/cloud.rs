@@ -54,6 +54,10 @@ impl Cloud {
         Self { sdk, account: account.to_owned() }
     }
 
+    pub(crate) fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
     pub(crate) fn region(&self) -> &str {
         self.sdk.region().map_or(HOME, AsRef::as_ref)
     }
