@@ -3,8 +3,10 @@
 
 use jiff::Timestamp;
 
+#[cfg(feature = "s3")]
+pub(super) use session::code;
 #[cfg(any(feature = "s3", feature = "kms"))]
-pub(super) use session::{Session, code, why};
+pub(super) use session::{Session, why};
 
 /// Whose credentials are used.
 #[derive(Debug, Clone)]
