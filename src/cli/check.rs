@@ -11,7 +11,7 @@ use super::{CommonArgs, Outcome, Terminal, output};
 use crate::evaluate::{evaluate, population, set_apart};
 use crate::framework::{apply, roll_up};
 use crate::policy::Severity;
-use crate::report::{Format, Report, Style};
+use crate::report::{Format, Lang, Report, Style};
 
 /// Options of `keur check`.
 #[derive(Debug, Args)]
@@ -29,9 +29,12 @@ pub(super) struct CheckArgs {
     common: CommonArgs,
     #[command(flatten)]
     when: WhenArgs,
-    /// Output: `table`, `json`, or `json=report.json` for a file; may be given several times
+    /// Output: `table`, `json`, `html`, or `json=report.json` for a file; may be given several times
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
     format: Vec<Output>,
+    /// Language of `html`: en, nl, fr, de
+    #[arg(long, value_name = "LANG", value_parser = lang, default_value = "en")]
+    lang: Lang,
     /// Fail on deviations of this severity or above: critical, high, medium, low
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     fail_on: Severity,
@@ -97,6 +100,20 @@ pub(super) fn output_of(text: &str) -> Result<Output, String> {
             Err(format!("formats are {known}"))
         }
     }
+}
+
+/// What a comparison of two estates can be printed as: it judges no controls, so it is no document for auditors.
+pub(super) fn comparison_of(text: &str) -> Result<Output, String> {
+    let output = output_of(text)?;
+    match output.format {
+        Format::Table | Format::Json => Ok(output),
+        Format::Html => Err("formats are `table`, `json`; `html` is for `keur check`".to_owned()),
+    }
+}
+
+fn lang(text: &str) -> Result<Lang, String> {
+    let found = Lang::ALL.iter().find(|(code, _)| *code == text).map(|(_, lang)| *lang);
+    found.ok_or_else(|| "languages are en, nl, fr and de".to_owned())
 }
 
 fn severity(text: &str) -> Result<Severity, String> {
@@ -168,11 +185,12 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         fail_on: args.fail_on,
         all: args.all,
     };
+    let style = Style { lang: args.lang, ..terminal.style };
     for output in &args.format {
         match &output.path {
-            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
+            None => output::to_stdout(|out| report.write(output.format, style, out))?,
             Some(path) => {
-                let plain = Style { color: false, ..terminal.style };
+                let plain = Style { color: false, ..style };
                 output::to_file(path, |out| report.write(output.format, plain, out))?;
             }
         }

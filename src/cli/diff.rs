@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use super::check::{Output, output_of, refuse_two_on_stdout};
+use super::check::{Output, comparison_of, refuse_two_on_stdout};
 use super::setup::Setup;
 use super::source::{self, CodeArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
@@ -29,7 +29,7 @@ pub(super) struct DiffArgs {
     #[command(flatten)]
     when: WhenArgs,
     /// Output: `table`, `json`, or `json=diff.json` for a file; may be given several times
-    #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
+    #[arg(long, value_name = "FORMAT[=PATH]", value_parser = comparison_of, default_value = "table")]
     format: Vec<Output>,
 }
 

@@ -125,6 +125,7 @@ impl<'a> DriftReport<'a> {
         match format {
             Format::Json => self.json(out),
             Format::Table => self.table(style, out),
+            Format::Html => unreachable!("internal error: refused with the command line"),
         }
     }
 

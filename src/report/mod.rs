@@ -3,6 +3,7 @@
 mod dossier;
 mod drift;
 mod grid;
+mod html;
 mod json;
 mod table;
 
@@ -18,6 +19,7 @@ use crate::policy::{Policy, Severity, Statement};
 pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
 pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub use grid::{grid, terminal_width};
+pub use html::Lang;
 
 /// Everything a report may say.
 #[derive(Debug)]
@@ -72,11 +74,13 @@ pub enum Format {
     Table,
     /// For programs: schema `keur/report/1`.
     Json,
+    /// For auditors: one self-contained document.
+    Html,
 }
 
 impl Format {
     /// All of them, with their names.
-    pub const ALL: &'static [(&'static str, Self)] = &[("table", Self::Table), ("json", Self::Json)];
+    pub const ALL: &'static [(&'static str, Self)] = &[("table", Self::Table), ("json", Self::Json), ("html", Self::Html)];
 }
 
 /// How to print for people.
@@ -86,6 +90,8 @@ pub struct Style {
     pub width: u16,
     /// Whether to use colour.
     pub color: bool,
+    /// The language of documents.
+    pub lang: Lang,
 }
 
 impl Report<'_> {
@@ -94,6 +100,7 @@ impl Report<'_> {
         match format {
             Format::Table => table::write(self, style, out),
             Format::Json => json::write(self, out),
+            Format::Html => html::write(self, style, out),
         }
     }
 
