@@ -19,6 +19,8 @@ pub(super) enum Block {
     Facts(Vec<(&'static str, Line)>),
     /// A table.
     Table(Table),
+    /// Small tables, side by side where there is room.
+    Beside(Vec<Table>),
     /// What to type.
     Commands { label: &'static str, text: String },
     /// A sheet: of a control, or of a policy.

@@ -255,7 +255,13 @@ impl<'a> Facts<'a> {
         // Which statement a policy tests is known only of those in the run: where some were left out, the promises of their
         // controls may lack one.
         let left_out = self.left_out();
-        let lacking: BTreeSet<&str> = report.framework.controls.iter().filter(|c| c.policies.iter().any(|p| left_out.contains(p.as_str()))).map(|c| c.id.as_str()).collect();
+        let lacking: BTreeSet<&str> = report
+            .framework
+            .controls
+            .iter()
+            .filter(|c| c.policies.iter().any(|p| left_out.contains(p.as_str())))
+            .map(|c| c.id.as_str())
+            .collect();
         let claim = |(statement, result): (&'a Statement, ControlResult)| {
             let lacks = statement.controls.iter().any(|c| lacking.contains(c.as_str()));
             let verdict = match result.verdict {

@@ -74,18 +74,24 @@ fn margins(facts: &Facts<'_>) -> String {
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric() || " .,:+_-·".contains(*c)).collect::<String>();
     let run = &facts.report.estate.run;
     let mark = match facts.report.dossier {
-        Some(dossier) => format!("{} {:06} · {}", facts.words.pack, dossier.sequence, dossier.findings_sha256),
-        None => format!("{} · {}", run.as_of.strftime("%Y-%m-%d %H:%M:%S UTC"), facts.report.policies_sha256),
+        Some(dossier) => format!("{} {:06} · {}", facts.words.pack, dossier.sequence, short(&dossier.findings_sha256)),
+        None => format!("{} · {}", run.as_of.strftime("%Y-%m-%d %H:%M:%S UTC"), short(facts.report.policies_sha256)),
     };
+    let font = "font-size:8pt;color:#565e6b";
     let top = facts.report.organisation.unwrap_or_default();
     format!(
-        "@page{{size:A4;margin:18mm 15mm 20mm;\
-         @top-left{{content:\"{}\"}}@top-right{{content:\"{}\"}}\
-         @bottom-left{{content:\"{}\"}}@bottom-right{{content:counter(page) \" / \" counter(pages)}}}}",
+        "@page{{size:A4;margin:20mm 15mm 18mm;\
+         @top-left{{content:\"{}\";{font}}}@top-right{{content:\"{}\";{font}}}\
+         @bottom-left{{content:\"{}\";{font}}}@bottom-right{{content:counter(page) \" / \" counter(pages);{font}}}}}",
         plain(top),
         plain(facts.words.classification),
         plain(&mark),
     )
+}
+
+/// A hash by the digits that fit a margin.
+fn short(hash: &str) -> String {
+    hash.chars().take("sha256:".len() + 16).collect()
 }
 
 /// Base64, as the content security policy wants the hash of the style.

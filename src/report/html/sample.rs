@@ -53,9 +53,6 @@ mod tests {
         assert_eq!(first, draw("a", items().rev()));
         assert_ne!(first, draw("b", items()));
         // printf '%s' 'sha256:p 2026-01-31T12:00:00Z' | sha256sum
-        assert_eq!(
-            seed("sha256:p", "2026-01-31T12:00:00Z"),
-            "sha256:778c272bf12cacf1dacd95b6b709a66468106e8e4e13f3635c8afed95c5768d2"
-        );
+        assert_eq!(seed("sha256:p", "2026-01-31T12:00:00Z"), "sha256:778c272bf12cacf1dacd95b6b709a66468106e8e4e13f3635c8afed95c5768d2");
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         Verdict::Excepted => w.means_excepted,
     };
     let controls = ControlVerdict::ALL.map(|v| vec![facts.mark(v).into(), Line::from(of_control(v))]);
-    let findings = [Verdict::Pass, Verdict::Deviation, Verdict::Unknown, Verdict::Excepted].map(|v| vec![facts.finding_mark(v).into(), Line::from(of_finding(v))]);
+    let findings = [Verdict::Pass, Verdict::Deviation, Verdict::Unknown, Verdict::Excepted]
+        .map(|v| vec![facts.finding_mark(v).into(), Line::from(of_finding(v))]);
     vec![
         Block::Heading { id: "annex-words".to_owned(), text: w.annex_words.to_owned() },
         Block::Table(Table::new(w.words_controls, &[w.verdict, w.meaning]).with(controls)),

@@ -25,7 +25,11 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         Block::Table(packs(facts, dossier)),
         Block::Para(Line::from(w.own_manifest)),
     ];
-    let late: Vec<Vec<Line>> = dossier.late.iter().map(|(from, to)| vec![(*from).into(), (*to).into(), Line::from(days(*from, *to).to_string().as_str())]).collect();
+    let late: Vec<Vec<Line>> = dossier
+        .late
+        .iter()
+        .map(|(from, to)| vec![(*from).into(), (*to).into(), Line::from(days(*from, *to).to_string().as_str())])
+        .collect();
     if late.is_empty() {
         blocks.push(Block::Para(Line::from(if dossier.cadence.is_some() { w.never_late } else { w.no_cadence })));
     } else {
@@ -41,7 +45,13 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let columns = [w.policy, w.resource, w.verdict, w.opened, &format!("#{}", w.days_open)];
     let row = |span: &Span| {
         let age = days(span.opened, span.closed.unwrap_or(as_of)).to_string();
-        [Line::from(Inline::code(&span.policy)), Inline::code(&span.resource).into(), Line::from(word(facts, &span.verdict)), span.opened.into(), Line::from(age.as_str())]
+        [
+            Line::from(Inline::code(&span.policy)),
+            Inline::code(&span.resource).into(),
+            Line::from(word(facts, &span.verdict)),
+            span.opened.into(),
+            Line::from(age.as_str()),
+        ]
     };
     if !open.is_empty() {
         blocks.push(Block::Table(Table::new(w.open_spans, &columns).with(open.iter().map(|span| row(span).into()))));
@@ -93,13 +103,33 @@ fn packs(facts: &Facts<'_>, dossier: &Dossier) -> Table {
         let counts = [pack.counts.pass, pack.counts.deviation, pack.counts.unknown, pack.counts.excepted];
         let [pass, deviation, unknown, excepted] = counts.map(|n| if pack.finished.is_some() { Line::from(n) } else { Line::from("–") });
         let previous = pack.previous_sha256.as_deref().map_or(Line::from("–"), hash);
-        table.row([Line::from(number(pack.sequence).as_str()), at, hash(&pack.manifest_sha256), previous, pass, deviation, unknown, excepted, key(pack.key.as_deref())]);
+        table.row([
+            Line::from(number(pack.sequence).as_str()),
+            at,
+            hash(&pack.manifest_sha256),
+            previous,
+            pass,
+            deviation,
+            unknown,
+            excepted,
+            key(pack.key.as_deref()),
+        ]);
     }
     let run = &facts.report.estate.run;
     let counts = facts.report.counts();
     let previous = dossier.earlier.last().map_or(Line::from("–"), |pack| hash(&pack.manifest_sha256));
     let name = Line::from(number(dossier.sequence).as_str()).then(" ").then(w.this_pack);
     let [pass, deviation, unknown, excepted] = [counts.pass, counts.deviation, counts.unknown, counts.excepted].map(Line::from);
-    table.row([name, run.started.into(), Line::from(w.see_pack), previous, pass, deviation, unknown, excepted, key(dossier.key.as_deref())]);
+    table.row([
+        name,
+        run.started.into(),
+        Line::from(w.see_pack),
+        previous,
+        pass,
+        deviation,
+        unknown,
+        excepted,
+        key(dossier.key.as_deref()),
+    ]);
     table
 }

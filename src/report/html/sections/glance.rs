@@ -11,22 +11,22 @@ use crate::report::html::text::{Inline, Line, fill};
 const SHOWN: usize = 5;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
-    let mut blocks = vec![controls(facts)];
+    let mut blocks = vec![Block::Beside(vec![controls(facts), verdicts(facts)])];
     if facts.previous().is_none() {
         blocks.push(Block::Para(Line::from(if facts.report.dossier.is_some() { facts.words.first_pack } else { facts.words.no_previous })));
     }
-    blocks.push(verdicts(facts));
     blocks.extend(changes(facts));
     blocks.extend(open_items(facts));
     blocks
 }
 
-fn controls(facts: &Facts<'_>) -> Block {
+fn controls(facts: &Facts<'_>) -> Table {
     let w = facts.words;
     let this = facts.tally();
     let previous = facts.previous().map(|pack| tally(pack.controls.values().copied()));
     let caption = w.controls_by_verdict.replace("{n}", &facts.report.controls.len().to_string());
-    let mut table = Table::new(caption, &[w.verdict, &format!("#{}", w.this_run), &format!("#{}", w.previous_run), &format!("#{}", w.difference)]);
+    let mut table =
+        Table::new(caption, &[w.verdict, &format!("#{}", w.this_run), &format!("#{}", w.previous_run), &format!("#{}", w.difference)]);
     for verdict in ControlVerdict::ALL {
         let now = this.get(&verdict).copied().unwrap_or_default();
         let before = previous.as_ref().map(|tally| tally.get(&verdict).copied().unwrap_or_default());
@@ -34,7 +34,7 @@ fn controls(facts: &Facts<'_>) -> Block {
         let before = before.map_or("–".to_owned(), |before| before.to_string());
         table.row([facts.mark(verdict).into(), now.into(), Line::from(before.as_str()), Line::from(difference.as_str())]);
     }
-    Block::Table(table.class("figures"))
+    table.class("figures")
 }
 
 fn signed(now: u64, before: u64) -> String {
@@ -45,12 +45,13 @@ fn signed(now: u64, before: u64) -> String {
     }
 }
 
-fn verdicts(facts: &Facts<'_>) -> Block {
+fn verdicts(facts: &Facts<'_>) -> Table {
     let w = facts.words;
     let counts = facts.report.counts();
     let previous = facts.previous().map(|pack| pack.counts);
     let caption = w.findings_by_verdict;
-    let mut table = Table::new(caption, &[w.verdict, &format!("#{}", w.this_run), &format!("#{}", w.previous_run), &format!("#{}", w.difference)]);
+    let mut table =
+        Table::new(caption, &[w.verdict, &format!("#{}", w.this_run), &format!("#{}", w.previous_run), &format!("#{}", w.difference)]);
     use crate::evaluate::Verdict as V;
     let lines = [
         (V::Pass, counts.pass, previous.map(|p| p.pass)),
@@ -63,7 +64,7 @@ fn verdicts(facts: &Facts<'_>) -> Block {
         let before = before.map_or("–".to_owned(), |before| before.to_string());
         table.row([facts.finding_mark(verdict).into(), now.into(), Line::from(before.as_str()), Line::from(difference.as_str())]);
     }
-    Block::Table(table.class("figures"))
+    table.class("figures")
 }
 
 fn changes(facts: &Facts<'_>) -> Vec<Block> {
@@ -82,7 +83,13 @@ fn changes(facts: &Facts<'_>) -> Vec<Block> {
         .each_control()
         .filter_map(|(control, result)| {
             let before = *previous.controls.get(&control.id)?;
-            let line = || vec![Line::from(Inline::link(&control.id, &control.id)).then(" ").then(facts.english(&control.title)), facts.mark(before).into(), facts.mark(result.verdict).into()];
+            let line = || {
+                vec![
+                    Line::from(Inline::link(&control.id, &control.id)).then(" ").then(facts.english(&control.title)),
+                    facts.mark(before).into(),
+                    facts.mark(result.verdict).into(),
+                ]
+            };
             (before != result.verdict).then(line)
         })
         .collect();

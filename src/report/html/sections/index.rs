@@ -17,7 +17,10 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         return vec![Block::Para(Line::from(w.no_calls))];
     }
     if facts.lists_calls() {
-        return vec![Block::Para(fill(w.index_note, &[("n", (dossier.calls.len() as u64).into())])), Block::Table(calls(facts, &dossier.calls))];
+        return vec![
+            Block::Para(fill(w.index_note, &[("n", (dossier.calls.len() as u64).into())])),
+            Block::Table(calls(facts, &dossier.calls)),
+        ];
     }
     let note = fill(w.index_grouped, &[("n", (dossier.calls.len() as u64).into()), ("limit", (CALLS_SHOWN as u64).into())]);
     vec![Block::Para(note), Block::Table(operations(facts, &dossier.calls))]

@@ -11,7 +11,13 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let mut blocks = vec![
         Block::Heading { id: "clause-9-1".to_owned(), text: w.clause_9_1.to_owned() },
         Block::Facts(vec![
-            (w.what_measured, fill(w.what_measured_value, &[("policies", (report.policies.len() as u64).into()), ("controls", (report.controls.len() as u64).into())])),
+            (
+                w.what_measured,
+                fill(
+                    w.what_measured_value,
+                    &[("policies", (report.policies.len() as u64).into()), ("controls", (report.controls.len() as u64).into())],
+                ),
+            ),
             (w.how_measured, Line::from(w.how_measured_value)),
             (w.when_measured, Line::from(run.started).then(" – ").then(run.finished)),
             (w.who_measured, identity),
@@ -19,9 +25,15 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
             (w.who_evaluates, Line::from(w.who_evaluates_value)),
         ]),
         Block::Heading { id: "rules-of-verdicts".to_owned(), text: w.rules_of_verdicts.to_owned() },
-        Block::List([w.rule_unknown, w.rule_empty, w.rule_deviation, w.rule_exception, w.rule_attested, w.rule_no_total].map(Line::from).into()),
+        Block::List(
+            [w.rule_unknown, w.rule_empty, w.rule_deviation, w.rule_exception, w.rule_attested, w.rule_no_total].map(Line::from).into(),
+        ),
         Block::Heading { id: "limits".to_owned(), text: w.limits.to_owned() },
-        Block::List([w.limit_clock, w.limit_permissions, w.limit_point, w.limit_blind, w.limit_english, w.limit_independence].map(Line::from).into()),
+        Block::List(
+            [w.limit_clock, w.limit_permissions, w.limit_point, w.limit_blind, w.limit_english, w.limit_independence]
+                .map(Line::from)
+                .into(),
+        ),
         Block::Heading { id: "sampling".to_owned(), text: w.sampling.to_owned() },
         Block::Para(fill(w.sampling_value, &[("seed", Inline::code(&facts.seed).into())])),
         Block::Para(Line::from(if report.dossier.is_some() { w.seed_pack } else { w.seed_plain })),

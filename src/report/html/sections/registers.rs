@@ -85,7 +85,11 @@ pub(super) fn attestations(facts: &Facts<'_>) -> Vec<Block> {
         .map(|s| {
             let named = report.framework.controls.iter().filter(|c| c.attested.contains(&s.id) || c.inherited.as_ref() == Some(&s.id));
             let controls = control_links(named.map(|c| c.id.as_str()));
-            vec![Line::from(facts.english(&s.title)).below(Inline::code_link(&format!("s-{}", s.id), &s.id)), facts.english(&s.owner).into(), controls]
+            vec![
+                Line::from(facts.english(&s.title)).below(Inline::code_link(&format!("s-{}", s.id), &s.id)),
+                facts.english(&s.owner).into(),
+                controls,
+            ]
         })
         .collect();
     if !missing.is_empty() {
@@ -136,7 +140,14 @@ pub(super) fn inherited(facts: &Facts<'_>) -> Vec<Block> {
         let statement = Line::from(Inline::code_link(&format!("s-{id}"), id));
         let given: Vec<&Attestation> = facts.report.attestations.iter().filter(|a| a.statement == *id).collect();
         if given.is_empty() {
-            table.row([name, statement, Line::from(w.no_document), Line::from("–"), Line::from("–"), Inline::Mark("open", "?", w.not_seen).into()]);
+            table.row([
+                name,
+                statement,
+                Line::from(w.no_document),
+                Line::from("–"),
+                Line::from("–"),
+                Inline::Mark("open", "?", w.not_seen).into(),
+            ]);
             continue;
         }
         for a in given {

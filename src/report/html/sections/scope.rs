@@ -25,7 +25,12 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         facts_of.push((w.calls, run.calls.into()));
         facts_of.push((w.denied_calls, denied.into()));
     }
-    let mut blocks = vec![Block::Note(completeness(facts)), Block::Para(Line::from(w.not_covered)), Block::List(not_covered(facts)), Block::Facts(facts_of)];
+    let mut blocks = vec![
+        Block::Note(completeness(facts)),
+        Block::Para(Line::from(w.not_covered)),
+        Block::List(not_covered(facts)),
+        Block::Facts(facts_of),
+    ];
     blocks.extend(declared(facts));
     blocks.push(population(facts));
     blocks.extend(out_of_scope(facts));
@@ -81,7 +86,10 @@ fn not_covered(facts: &Facts<'_>) -> Vec<Line> {
             points.push(fill(w.other_providers, &[("n", declared.other_providers.into())]));
         }
     } else {
-        points.push(fill(w.regions_only, &[("regions", facts.or_none(Line::listed(run.regions.iter().map(|r| Line::from(Inline::code(r))))))]));
+        points.push(fill(
+            w.regions_only,
+            &[("regions", facts.or_none(Line::listed(run.regions.iter().map(|r| Line::from(Inline::code(r))))))],
+        ));
     }
     points.push(Line::from(w.types_only));
     points.push(Line::from(w.no_second_source));
@@ -123,7 +131,8 @@ fn population(facts: &Facts<'_>) -> Block {
     }
     let numbers = [w.listed, w.judged, w.excluded, w.not_read].map(|name| format!("#{name}"));
     let [listed, judged, excluded, not_read] = &numbers;
-    let mut table = Table::new(w.population_caption, &[w.resource_type, w.account, w.region, listed, judged, excluded, not_read, w.complete]);
+    let mut table =
+        Table::new(w.population_caption, &[w.resource_type, w.account, w.region, listed, judged, excluded, not_read, w.complete]);
     // Places with none of a type, listed to the end, are one line per type and account.
     let is_empty = |line: &Population| line.listed == 0 && line.judged == 0 && line.out_of_scope == 0 && line.complete;
     let mut at = 0;
@@ -135,7 +144,9 @@ fn population(facts: &Facts<'_>) -> Block {
         // Buckets lie in regions and are listed globally: what could not be read of them counts there.
         let unread: BTreeSet<u32> = unread
             .iter()
-            .filter(|((kind, account, region), _)| *kind == line.kind && *account == line.account && (*region == line.region || line.region == crate::estate::GLOBAL))
+            .filter(|((kind, account, region), _)| {
+                *kind == line.kind && *account == line.account && (*region == line.region || line.region == crate::estate::GLOBAL)
+            })
             .flat_map(|(_, resources)| resources.iter().copied())
             .collect();
         table.row([
@@ -159,7 +170,9 @@ fn out_of_scope(facts: &Facts<'_>) -> Option<Block> {
         *rules.entry(rule).or_default() += n;
     }
     let rule = |(rule, n): (&str, u64)| vec![Line::from(Inline::code(rule)), n.into()];
-    (!rules.is_empty()).then(|| Block::Table(Table::new(w.out_of_scope_caption, &[w.rule, &format!("#{}", w.judgements)]).with(rules.into_iter().map(rule))))
+    (!rules.is_empty()).then(|| {
+        Block::Table(Table::new(w.out_of_scope_caption, &[w.rule, &format!("#{}", w.judgements)]).with(rules.into_iter().map(rule)))
+    })
 }
 
 fn gaps_of(facts: &Facts<'_>, caption: &'static str, gaps: &[(std::sync::Arc<Gap>, u64)], wanted: impl Fn(&Gap) -> bool) -> Option<Block> {
@@ -167,7 +180,8 @@ fn gaps_of(facts: &Facts<'_>, caption: &'static str, gaps: &[(std::sync::Arc<Gap
     type Sum<'g> = (BTreeSet<&'g str>, u64, u64);
     let mut lines: BTreeMap<(String, &str, Reason, &str), Sum<'_>> = BTreeMap::new();
     for (gap, verdicts) in gaps.iter().filter(|(gap, _)| wanted(gap)) {
-        let call = if gap.operation == "-" { gap.subject.clone().unwrap_or_default() } else { format!("{}:{}", gap.service, gap.operation) };
+        let call =
+            if gap.operation == "-" { gap.subject.clone().unwrap_or_default() } else { format!("{}:{}", gap.service, gap.operation) };
         let line = lines.entry((call, &gap.account, gap.reason, gap.code.as_deref().unwrap_or_default())).or_default();
         line.0.insert(&gap.region);
         line.1 += 1;
@@ -181,7 +195,14 @@ fn gaps_of(facts: &Facts<'_>, caption: &'static str, gaps: &[(std::sync::Arc<Gap
         let code = if code.is_empty() { Line::new() } else { Inline::code(code).into() };
         let regions = regions.into_iter().filter(|region| !region.is_empty()).map(|region| Line::from(Inline::code(region)));
         let account = if account.is_empty() { Line::from("–") } else { Inline::code(account).into() };
-        vec![Inline::code(&call).into(), account, Line::listed(regions), Line::from(Inline::code(reason.as_str())).below(code), n.into(), verdicts.into()]
+        vec![
+            Inline::code(&call).into(),
+            account,
+            Line::listed(regions),
+            Line::from(Inline::code(reason.as_str())).below(code),
+            n.into(),
+            verdicts.into(),
+        ]
     });
     Some(Block::Table(Table::new(caption, &columns).with(rows)))
 }

@@ -48,19 +48,24 @@ fn head(facts: &Facts<'_>, control: &Control, result: &ControlResult, tested: &[
     let mut rows = Vec::new();
     if control.not_applicable.is_none() && !control.policies.is_empty() && result.population == 0 {
         // A control of which there is nothing to see is never met, and says so in the reader's language.
-        rows.push((w.why, Line::from(w.population_empty)));
+        rows.push((w.population_and_sampling, Line::from(w.population_empty)));
     }
-    if let Some(reason) = &result.reason {
+    let missing = control.none_yet.as_deref();
+    if let Some(reason) = result.reason.as_deref().filter(|reason| missing != Some(*reason)) {
         rows.push((w.why, facts.english(reason).into()));
     }
-    if let Some(missing) = control.none_yet.as_deref().filter(|missing| result.reason.as_deref() != Some(*missing)) {
+    if let Some(missing) = missing {
         rows.push((w.would_show, facts.english(missing).into()));
     }
     let ids = Line::listed(control.ids_2013.iter().map(|id| Line::from(id.as_str())));
     rows.push((w.edition_2013, if ids.is_empty() { Line::from(w.new_in_2022) } else { ids }));
     let statements = tested.iter().map(|(policy, _)| policy.statement.as_str()).chain(control.attested.iter().map(String::as_str));
-    let owners: BTreeSet<&str> = statements.chain(control.inherited.as_deref()).filter_map(|id| facts.statement(id)).map(|s| s.owner.as_str()).collect();
-    rows.push((w.owner, if owners.is_empty() { Line::from(w.not_assigned) } else { Line::listed(owners.into_iter().map(|o| Line::from(facts.english(o)))) }));
+    let owners: BTreeSet<&str> =
+        statements.chain(control.inherited.as_deref()).filter_map(|id| facts.statement(id)).map(|s| s.owner.as_str()).collect();
+    rows.push((
+        w.owner,
+        if owners.is_empty() { Line::from(w.not_assigned) } else { Line::listed(owners.into_iter().map(|o| Line::from(facts.english(o)))) },
+    ));
     let method = match (tested.is_empty(), control.attested.is_empty() && control.inherited.is_none()) {
         (false, false) => w.test_and_examine_method,
         (false, true) => w.test_method,
@@ -69,9 +74,9 @@ fn head(facts: &Facts<'_>, control: &Control, result: &ControlResult, tested: &[
     };
     rows.push((w.evidence_type, Line::from(evidence_type(facts, control))));
     rows.push((w.method_column, Line::from(method)));
-    if !tested.is_empty() {
+    if !tested.is_empty() && result.population > 0 {
         rows.push((w.population_and_sampling, fill(w.whole_population, &[("n", result.population.into())])));
-        rows.push((w.evidence, evidence(facts, tested)));
+        rows.push((w.evidence_used, evidence(facts, tested)));
         rows.push((w.suggested_sample, Line::from(w.sample_where)));
     }
     rows
@@ -85,7 +90,8 @@ fn evidence(facts: &Facts<'_>, tested: &[(&Policy, &OfPolicy<'_>)]) -> Line {
     let calls: BTreeSet<String> =
         responses.iter().filter_map(|r| facts.call(*r)).map(|call| format!("{}:{}", call.service, call.operation)).collect();
     let count = fill(w.responses_used, &[("n", (responses.len() as u64).into())]);
-    let link = |call: &String| Line::from(if facts.lists_calls() { Inline::code(call) } else { Inline::code_link(&format!("o-{call}"), call) });
+    let link =
+        |call: &String| Line::from(if facts.lists_calls() { Inline::code(call) } else { Inline::code_link(&format!("o-{call}"), call) });
     count.below(Line::listed(calls.iter().map(link)))
 }
 
@@ -140,7 +146,10 @@ fn findings(facts: &Facts<'_>, control: &Control, tested: &[(&Policy, &OfPolicy<
             if count(of) > SHOWN {
                 let word = [w.deviations, w.unknowns, w.excepteds][kind];
                 let policy = Inline::code_link(&format!("p-{}", policy.id), &policy.id);
-                more.push(fill(w.more_findings, &[("n", ((count(of) - SHOWN) as u64).into()), ("what", Line::from(word)), ("policy", policy.into())]));
+                more.push(fill(
+                    w.more_findings,
+                    &[("n", ((count(of) - SHOWN) as u64).into()), ("what", Line::from(word)), ("policy", policy.into())],
+                ));
             }
         }
     }
@@ -176,7 +185,8 @@ fn documents(facts: &Facts<'_>, control: &Control) -> Option<Block> {
             continue;
         }
         for attestation in given {
-            let state = Line::from(facts.state(attestation.state(facts.report.estate.run.as_of))).below(fill(w.until, &[("day", attestation.valid_until.into())]));
+            let state = Line::from(facts.state(attestation.state(facts.report.estate.run.as_of)))
+                .below(fill(w.until, &[("day", attestation.valid_until.into())]));
             rows.push(vec![claim.clone(), facts.english(&attestation.title).into(), state]);
         }
     }

@@ -77,7 +77,7 @@ words! {
     applicability_note applicability_caption control controls title_column edition_2013 edition_2022 new_in_2022 applicable
     evidence_type passed_of_judged age_days test document provider test_and_document document_and_provider nothing_yet
     sheets_note why population_empty would_show owner method_column test_method examine_method test_and_examine_method
-    no_method population_and_sampling whole_population evidence responses_used suggested_sample sample_where
+    no_method population_and_sampling whole_population evidence evidence_used responses_used suggested_sample sample_where
     results_caption criterion severity failures_caption resource policy policies finding more_findings exceptions_used
     exception documents_used statement document_column no_document state month packs months_caption sign_off role
     name date_and_signature control_owner auditor results results_note nothing_to_judge every_type applies_when
