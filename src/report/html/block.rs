@@ -90,7 +90,7 @@ impl Table {
 
     /// Whether it may be wider than a small screen, so that it needs to be scrolled.
     fn is_wide(&self) -> bool {
-        self.columns.len() > 3
+        self.columns.len() > 2
     }
 }
 
