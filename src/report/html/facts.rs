@@ -108,6 +108,12 @@ impl<'a> Facts<'a> {
         if self.lang == Lang::En { Inline::text(text) } else { Inline::English(text::visible(text)) }
     }
 
+    /// The same, with what stands between backticks as values of a machine.
+    pub(super) fn marked(&self, text: &str) -> Line {
+        let part = |(at, part): (usize, &str)| if at % 2 == 1 { Inline::code(part) } else { self.english(part) };
+        Line(text.split('`').enumerate().filter(|(_, part)| !part.is_empty()).map(part).collect())
+    }
+
     /// A policy with its verdicts.
     pub(super) fn policy(&self, id: &str) -> Option<(&'a Policy, &OfPolicy<'a>)> {
         let at = self.report.policies.iter().position(|p| p.id == id)?;
@@ -264,10 +270,8 @@ impl<'a> Facts<'a> {
             .collect();
         let claim = |(statement, result): (&'a Statement, ControlResult)| {
             let lacks = statement.controls.iter().any(|c| lacking.contains(c.as_str()));
-            let verdict = match result.verdict {
-                ControlVerdict::Met | ControlVerdict::ExceptionAccepted if lacks => ControlVerdict::NotDetermined,
-                verdict => verdict,
-            };
+            let good = matches!(result.verdict, ControlVerdict::Met | ControlVerdict::ExceptionAccepted);
+            let verdict = if lacks && good { ControlVerdict::NotDetermined } else { result.verdict };
             Claim { statement, verdict, policies: report.policies.iter().filter(|p| p.statement == statement.id).collect() }
         };
         report.statements.iter().zip(results).map(claim).collect()

@@ -165,8 +165,6 @@ pub(super) fn visible(text: &str) -> String {
             // Texts of policies are wrapped, and end with a line break.
             '\n' if at + 1 == text.len() => {}
             '\n' | '\t' => out.push(' '),
-            '\0'..='\x1f' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
-            '\x7f' => out.push('\u{2421}'),
             c if c.is_control() || is_hidden(c) => out.push_str(&format!("\u{27e8}U+{:04X}\u{27e9}", u32::from(c))),
             c => out.push(c),
         }

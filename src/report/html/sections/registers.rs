@@ -21,7 +21,7 @@ pub(super) fn exceptions(facts: &Facts<'_>) -> Vec<Block> {
     let (left, now) = (format!("#{}", w.days_left), format!("#{}", w.matches_now));
     let columns = [w.id, w.covers, w.reason, w.compensating, w.approved, w.valid_until, &left, &now];
     let mut table = Table::new(w.exceptions_caption, &columns).class("register");
-    for (number, e) in (0_u32..).zip(&facts.report.exceptions.iter().collect::<Vec<_>>()) {
+    for (number, e) in (0_u32..).zip(facts.report.exceptions) {
         let patterns = e.resources.iter().map(|(pattern, _)| Line::from(Inline::code(pattern)));
         let policy = Line::from(Inline::code_link(&format!("p-{}", e.policy), &e.policy));
         let policy = if facts.policy(&e.policy).is_some_and(|(_, of)| !of.is_empty()) { policy } else { Inline::code(&e.policy).into() };

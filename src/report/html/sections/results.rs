@@ -43,7 +43,7 @@ fn sheet(facts: &Facts<'_>, policy: &Policy, of: &OfPolicy<'_>) -> Sheet {
     }
     rows.push((w.must_hold, clauses(&policy.require)));
     if let Some(basis) = &policy.basis {
-        rows.push((w.basis, facts.english(basis).into()));
+        rows.push((w.basis, facts.marked(basis)));
     }
     let count = |list: &[&Finding]| Line::from(list.len() as u64);
     let mut counts = vec![
@@ -59,7 +59,7 @@ fn sheet(facts: &Facts<'_>, policy: &Policy, of: &OfPolicy<'_>) -> Sheet {
     }
     rows.push((w.result, Line::listed(counts)));
     if !of.deviation.is_empty() || !of.excepted.is_empty() {
-        rows.push((w.remedy, facts.english(&policy.remedy).into()));
+        rows.push((w.remedy, facts.marked(&policy.remedy)));
     }
     let mut blocks = vec![Block::Facts(rows)];
     let lists = [(w.deviations, &of.deviation), (w.unknowns, &of.unknown), (w.excepteds, &of.excepted)];
@@ -114,8 +114,7 @@ fn passes(facts: &Facts<'_>, policy: &Policy, list: &[&Finding]) -> Table {
 /// The name of what a finding is about, and what tells it from all others.
 pub(super) fn resource(facts: &Facts<'_>, finding: &Finding) -> Line {
     let w = facts.words;
-    let finding = finding.clone();
-    let place = facts.report.place(&finding);
+    let place = facts.report.place(finding);
     if let Subject::Unseen { .. } = finding.subject {
         return fill(w.whatever_is_there, &[("type", Inline::code(place.kind).into())]);
     }
@@ -131,8 +130,7 @@ pub(super) fn resource(facts: &Facts<'_>, finding: &Finding) -> Line {
 }
 
 fn place(facts: &Facts<'_>, finding: &Finding) -> Line {
-    let finding = finding.clone();
-    let place = facts.report.place(&finding);
+    let place = facts.report.place(finding);
     let at = Line::from(Inline::code(place.account)).then(" ").then(Inline::code(place.region));
     at.below(Inline::code(place.environment))
 }

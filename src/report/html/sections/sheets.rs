@@ -155,7 +155,7 @@ fn findings(facts: &Facts<'_>, control: &Control, tested: &[(&Policy, &OfPolicy<
     }
     let mut blocks = Vec::new();
     if !table.rows.is_empty() {
-        blocks.push(Block::Table(table.class("findings")));
+        blocks.push(Block::Table(table.class("failures")));
     }
     if !more.is_empty() {
         blocks.push(Block::List(more));

@@ -229,8 +229,8 @@ pub(super) const DE: Words = Words {
     role: "Rolle",
     name: "Name",
     date_and_signature: "Datum und Unterschrift",
-    control_owner: "Maßnahmenverantwortung",
-    auditor: "Audit",
+    control_owner: "Für die Maßnahme verantwortlich",
+    auditor: "Auditorin oder Auditor",
     // Results per policy
     results: "Ergebnisse je Regel",
     results_note: "Jede Abweichung, jedes unbekannte Urteil und jede akzeptierte Abweichung ist aufgeführt. Von den eingehaltenen Fällen wird eine Zufallsstichprobe gezeigt; die vollständige Liste steht in findings.json und in der CSV-Datei. Startwert der Stichproben: {seed}.",
