@@ -11,7 +11,7 @@ use super::setup::Setup;
 use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Outcome, Terminal, output};
 use crate::policy::Severity;
-use crate::report::{Format, Style};
+use crate::report::{Format, Lang, Style};
 
 /// Options of `keur check`.
 #[derive(Debug, Args)]
@@ -29,9 +29,12 @@ pub(super) struct CheckArgs {
     common: CommonArgs,
     #[command(flatten)]
     when: WhenArgs,
-    /// Output: `table`, `json`, `oscal`, `ocsf`, `asff`, `csv`, or `json=report.json` for a file; may be given several times
+    /// Output: `table`, `json`, `oscal`, `ocsf`, `asff`, `csv`, `html`, or `json=report.json` for a file; may be given several times
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
     format: Vec<Output>,
+    /// Language of `html`: en, nl, fr, de
+    #[arg(long, value_name = "LANG", value_parser = lang, default_value = "en")]
+    lang: Lang,
     /// Fail on deviations of this severity or above: critical, high, medium, low
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     fail_on: Severity,
@@ -111,6 +114,11 @@ fn parse_output(text: &str, offered: &[(&'static str, Format)]) -> Result<Output
     }
 }
 
+pub(super) fn lang(text: &str) -> Result<Lang, String> {
+    let found = Lang::ALL.iter().find(|(code, _)| *code == text).map(|(_, lang)| *lang);
+    found.ok_or_else(|| "languages are en, nl, fr and de".to_owned())
+}
+
 fn severity(text: &str) -> Result<Severity, String> {
     let found = Severity::WORDS.iter().find(|(word, _)| *word == text).map(|(_, severity)| *severity);
     found.ok_or_else(|| "severities are critical, high, medium and low".to_owned())
@@ -175,17 +183,18 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let dossier = prepared.as_ref().map(|prepared| prepared.dossier.clone());
     report.dossier = dossier.as_ref();
     if let Some((packing, prepared)) = packing.zip(prepared) {
-        evidence::write(packing, &setup, &given, &judged, &report, prepared, terminal)?;
+        evidence::write(packing, &setup, &given, &judged, &report, prepared, args.lang, terminal)?;
         times.step("evidence", terminal);
     }
+    let style = Style { lang: args.lang, ..terminal.style };
     for output in &args.format {
         if let Some(note) = report.note(output.format) {
             terminal.say(&note);
         }
         match &output.path {
-            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
+            None => output::to_stdout(|out| report.write(output.format, style, out))?,
             Some(path) => {
-                let plain = Style { color: false, ..terminal.style };
+                let plain = Style { color: false, ..style };
                 output::to_file(path, |out| report.write(output.format, plain, out))?;
             }
         }

@@ -156,7 +156,7 @@ impl Terminal {
             color: color(err),
             #[cfg(feature = "aws")]
             interactive: err && !is("TERM", "dumb"),
-            style: Style { width: width.clamp(60, 200), color: color(out) },
+            style: Style { width: width.clamp(60, 200), color: color(out), lang: report::Lang::default() },
         }
     }
 

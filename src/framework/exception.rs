@@ -28,6 +28,8 @@ pub struct Exception {
     pub reason: String,
     /// Reference in the risk register.
     pub risk: String,
+    /// What is done about the risk meanwhile.
+    pub compensating: Option<String>,
     /// Who accepted it.
     pub approver: String,
     /// When it was accepted.
@@ -69,6 +71,7 @@ fn exception(reader: &mut Reader<'_>, node: &Node, policies: &BTreeSet<String>) 
     let resources = table.need(reader, "resources").and_then(|n| Some((reader.strings(n, "resources")?, n.span.clone())));
     let reason = table.need(reader, "reason").and_then(|n| reader.string(n, "reason"));
     let risk = table.need(reader, "risk").and_then(|n| reader.string(n, "risk"));
+    let compensating = table.get("compensating").and_then(|n| reader.string(n, "compensating"));
     let approver = table.need(reader, "approver").and_then(|n| reader.string(n, "approver"));
     let approved = table.need(reader, "approved").and_then(|n| date(reader, n, "approved"));
     let expires = table.need(reader, "expires").and_then(|n| date(reader, n, "expires"));
@@ -98,6 +101,7 @@ fn exception(reader: &mut Reader<'_>, node: &Node, policies: &BTreeSet<String>) 
         resources,
         reason: reason?,
         risk: risk?,
+        compensating,
         approver: approver?,
         approved: approved?,
         expires: expires?,

@@ -6,6 +6,7 @@ mod dossier;
 mod drift;
 mod export;
 mod grid;
+mod html;
 mod json;
 mod ocsf;
 mod oscal;
@@ -27,6 +28,7 @@ pub(crate) use csv::schema as csv_schema;
 pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
 pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub use grid::{grid, terminal_width};
+pub use html::Lang;
 
 /// Everything a report may say.
 #[derive(Debug)]
@@ -89,6 +91,8 @@ pub enum Format {
     Asff,
     /// For auditors: RFC 4180.
     Csv,
+    /// For auditors: one self-contained document.
+    Html,
 }
 
 impl Format {
@@ -100,6 +104,7 @@ impl Format {
         ("ocsf", Self::Ocsf),
         ("asff", Self::Asff),
         ("csv", Self::Csv),
+        ("html", Self::Html),
     ];
     /// Those of comparisons, which are not evidence for controls.
     pub const OF_COMPARISONS: &'static [Self] = &[Self::Table, Self::Json];
@@ -112,6 +117,8 @@ pub struct Style {
     pub width: u16,
     /// Whether to use colour.
     pub color: bool,
+    /// The language of documents.
+    pub lang: Lang,
 }
 
 impl Report<'_> {
@@ -124,6 +131,7 @@ impl Report<'_> {
             Format::Ocsf => ocsf::write(self, out),
             Format::Asff => asff::write(self, out),
             Format::Csv => csv::write(self, out),
+            Format::Html => html::write(self, style, out),
         }
     }
 
@@ -131,7 +139,7 @@ impl Report<'_> {
     pub fn note(&self, format: Format) -> Option<String> {
         match format {
             Format::Asff => asff::note(self),
-            Format::Table | Format::Json | Format::Oscal | Format::Ocsf | Format::Csv => None,
+            Format::Table | Format::Json | Format::Oscal | Format::Ocsf | Format::Csv | Format::Html => None,
         }
     }
 

@@ -110,6 +110,7 @@ impl Made {
             id: "EX-7".to_owned(),
             policy: "volume-encrypted".to_owned(),
             resources: vec![("vol-excepted".to_owned(), 0..1)],
+            compensating: None,
             reason: "It holds nothing".to_owned(),
             risk: "RISK-12".to_owned(),
             approver: "A. Jansen".to_owned(),
@@ -165,7 +166,7 @@ impl Made {
 
     fn text(&self, format: Format) -> String {
         let mut out = Vec::new();
-        self.report().write(format, Style { width: 80, color: false }, &mut out).unwrap();
+        self.report().write(format, Style { width: 80, color: false, lang: super::Lang::default() }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 
-use super::super::check::{Output, output_of, refuse_two_on_stdout};
+use super::super::check::{Output, lang, output_of, refuse_two_on_stdout};
 use super::super::config::{self, Config};
 use super::super::judge::{Given, Judged};
 use super::super::setup::{Rules, Setup, finish};
@@ -17,10 +17,10 @@ use crate::drift::ignores;
 use crate::estate::Estate;
 use crate::evidence::{Basis, Chain, Error, Manifest, PackResult, RuleFile, folder_of, history, sha256};
 use crate::isolation;
-use crate::report::{Dossier, Format, Style};
+use crate::report::{Dossier, Format, Lang, Style};
 
 /// What a pack holds in other forms: derived from the findings, and written again from the pack at any time.
-pub(super) const WHOLE: &[(Format, &str)] =
+pub(super) const EXPORTS: &[(Format, &str)] =
     &[(Format::Oscal, "oscal-ar.json"), (Format::Ocsf, "ocsf.json"), (Format::Asff, "asff.json"), (Format::Csv, "findings.csv")];
 
 /// Options of `keur evidence replay`.
@@ -40,6 +40,9 @@ pub(crate) struct ReportArgs {
     /// Output: any format of `keur check`, or `FORMAT=PATH` for a file; may be given several times
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
     format: Vec<Output>,
+    /// Language of `html`: en, nl, fr, de
+    #[arg(long, value_name = "LANG", value_parser = lang, default_value = "en")]
+    lang: Lang,
 }
 
 /// A pack, evaluated again.
@@ -285,11 +288,12 @@ pub(crate) fn report(args: ReportArgs, terminal: &Terminal) -> Outcome {
     if write::findings(&report) != chain.file(manifest, role::FINDINGS)? {
         terminal.say("warning: evaluating the pack again gives other findings than it holds: `keur evidence replay` shows the difference");
     }
+    let style = Style { lang: args.lang, ..terminal.style };
     for output in &args.format {
         match &output.path {
-            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
+            None => output::to_stdout(|out| report.write(output.format, style, out))?,
             Some(path) => {
-                let plain = Style { color: false, ..terminal.style };
+                let plain = Style { color: false, ..style };
                 output::to_file(path, |out| report.write(output.format, plain, out))?;
             }
         }

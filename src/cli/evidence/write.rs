@@ -11,7 +11,7 @@ use super::super::judge::{Given, Judged, saved};
 use super::super::setup::{Rules, Setup};
 use super::super::{Failure, Terminal, now, variable};
 use super::key::{PasswordArgs, signer};
-use super::rebuild::WHOLE;
+use super::rebuild::EXPORTS;
 use crate::estate::Estate;
 use crate::evaluate::{Subject, Verdict, fingerprint};
 use crate::evidence::Caller;
@@ -19,7 +19,7 @@ use crate::evidence::sign::Signer;
 use crate::evidence::{Basis, Begin, History, OpenFinding, PackResult, Packing, RuleFile, Tool, history, sha256};
 use crate::framework::controls_of;
 use crate::policy::Severity;
-use crate::report::{CallLine, Counts, Dossier, Format, PackLine, RedactionLine, Report, Span, Style};
+use crate::report::{CallLine, Counts, Dossier, Format, Lang, PackLine, RedactionLine, Report, Span, Style};
 
 /// Options that make a run evidence.
 #[derive(Debug, Clone, Default, Args)]
@@ -214,9 +214,14 @@ pub(super) struct Facts<'a> {
 /// `findings.json`: the report as `--format json` prints it.
 pub(super) fn findings(report: &Report<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let plain = Style { width: 100, color: false };
+    let plain = plain(Lang::default());
     report.write(Format::Json, plain, &mut bytes).expect("internal error: writing to memory cannot fail");
     bytes
+}
+
+/// How members of a pack are printed.
+fn plain(lang: Lang) -> Style {
+    Style { width: 100, color: false, lang }
 }
 
 /// What does not pass.
@@ -407,6 +412,7 @@ pub(crate) fn write(
     judged: &Judged,
     report: &Report<'_>,
     prepared: Prepared,
+    lang: Lang,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let run = &judged.estate.run;
@@ -439,14 +445,15 @@ pub(crate) fn write(
     packing.plain("population.json", role::POPULATION, &pretty(&report.population))?;
     packing.packed("findings.json", role::FINDINGS, &prepared.findings)?;
     packing.packed("open.json", role::OPEN, &pretty(&prepared.open))?;
-    for (format, path) in WHOLE {
+    let written = |format: Format| {
         let mut bytes = Vec::new();
-        report.write(*format, Style { width: 100, color: false }, &mut bytes).expect("internal error: writing to memory cannot fail");
-        match path.strip_suffix(".html") {
-            Some(_) => packing.plain(path, role::REPORT, &bytes)?,
-            None => packing.packed(&format!("exports/{path}"), role::EXPORT, &bytes)?,
-        }
+        report.write(format, plain(lang), &mut bytes).expect("internal error: writing to memory cannot fail");
+        bytes
+    };
+    for (format, name) in EXPORTS {
+        packing.packed(&format!("exports/{name}"), role::EXPORT, &written(*format))?;
     }
+    packing.plain(&format!("report.{}.html", lang.code()), role::REPORT, &written(Format::Html))?;
     let counts = report.counts();
     let result = PackResult {
         source,
