@@ -160,6 +160,7 @@ fn a_pack_with_anything_changed_is_refused_by_name_and_nothing_is_written() {
     assert!(!keur.home().join("report.csv").exists());
     keur.run(["evidence", "verify", "nowhere"]).exits(2).says(&["nowhere"]);
     keur.write("empty/readme", "");
+    keur.run(["check", "--demo", "--evidence", "empty"]).exits(2).says(&["`readme` is in it"]);
     keur.run(["evidence", "verify", "empty"]).exits(4).says(&["no pack of keur"]);
 }
 
@@ -223,7 +224,8 @@ fn exceptions_and_attestations_are_part_of_the_pack() {
              valid_from: 2026-01-01\nvalid_until: 2026-12-31\n"
         ),
     );
-    keur.write("keur.yaml", "attestations: docs\n");
+    fs::copy(fixture("sign/minisign-no-password.key"), keur.home().join("my.key")).expect("the key");
+    keur.write("keur.yaml", "attestations: docs\nevidence: {cadence: 7d, sign: my.key}\n");
     let ran = keur.run(["check", "--demo", "--config", "keur.yaml", "--evidence", "chain"]).exits(2);
     // The hash in the file is wrong: the program says the right one.
     let right = ran.stderr.split("it has ").nth(1).and_then(|rest| rest.split(':').nth(1)).and_then(|hex| hex.get(..64));
@@ -234,8 +236,28 @@ fn exceptions_and_attestations_are_part_of_the_pack() {
     // The document itself need not be there: its hash was compared when the pack was written.
     fs::remove_dir_all(keur.home().join("docs")).expect("the documents are gone");
     fs::remove_file(keur.home().join("keur.yaml")).expect("the configuration is gone");
-    keur.run(["evidence", "verify", "chain"]).exits(0);
+    keur.run(["evidence", "verify", "chain", "--public-key", &fixture("sign/minisign-no-password.pub")]).exits(0);
     keur.run(["evidence", "replay", "chain"]).exits(0);
+    let manifest: Json = serde_json::from_slice(&file(&keur, "pack-000001/manifest.json")).expect("JSON");
+    assert_eq!(manifest["cadence"], 7 * 24 * 3600);
     let findings: Json = serde_json::from_slice(&file(&keur, "pack-000001/findings.json.zst")).expect("JSON");
     assert!(findings["controls"].to_string().contains("Tested by others"), "{}", findings["controls"]);
+}
+
+/// Packs of every version that wrote them: what was true then must be shown to be true by the program of today.
+#[test]
+fn packs_of_earlier_versions_give_the_same_findings() {
+    let folder = fixture("packs");
+    let packs: Vec<PathBuf> = fs::read_dir(&folder).expect("the packs").map(|entry| entry.expect("an entry").path()).collect();
+    let archives = packs.iter().filter(|path| path.to_string_lossy().ends_with(".tar.zst"));
+    let mut judged = 0;
+    for path in archives {
+        let keur = Keur::new();
+        let path = path.to_string_lossy().into_owned();
+        keur.run(["evidence", "verify", &path, "--public-key", &format!("{folder}/packs.pub")]).exits(0);
+        let ran = keur.run(["evidence", "replay", &path]).exits(0);
+        assert!(ran.text().contains("byte for byte"), "{path}: {}", ran.text());
+        judged += 1;
+    }
+    assert!(judged >= 2, "{judged} packs in {folder}");
 }

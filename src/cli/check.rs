@@ -157,7 +157,7 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let profile = args.when.profile.as_deref().or(setup.config.profile.as_deref());
     #[cfg(not(feature = "aws"))]
     let profile = setup.config.profile.as_deref();
-    let signer = args.evidence.signer(profile, &setup.allowed)?;
+    let signer = args.evidence.signer(profile, &setup)?;
     let packing = args.evidence.begin(args.source.word(), &setup, signer.as_deref())?;
     let given = Given { declared, fail_on: args.fail_on, all: args.all, asks };
     let sourced = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal);

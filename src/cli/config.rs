@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use crate::diag::{Code, Diagnostic, SourceFile, nearest};
 use crate::isolation::{EnvironmentRule, Environments};
 use crate::policy::yaml::{Kind, Node, Reader, parse};
@@ -42,6 +44,10 @@ pub(super) struct Config {
     pub(super) exceptions: Option<PathBuf>,
     pub(super) attestations: Option<PathBuf>,
     pub(super) parameters: Option<(Arc<SourceFile>, Node)>,
+    /// How often a run is expected.
+    pub(super) cadence: Option<SignedDuration>,
+    /// The key that signs packs: a file, or a key of AWS KMS.
+    pub(super) sign: Option<String>,
 }
 
 impl Default for Config {
@@ -59,6 +65,8 @@ impl Default for Config {
             exceptions: None,
             attestations: None,
             parameters: None,
+            cadence: None,
+            sign: None,
         }
     }
 }
@@ -163,8 +171,41 @@ pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &m
     config.exceptions = table.get("exceptions").and_then(|n| reader.string(n, "exceptions")).map(|p| folder.join(p));
     config.attestations = table.get("attestations").and_then(|n| reader.string(n, "attestations")).map(|p| folder.join(p));
     config.parameters = table.get("parameters").map(|n| (Arc::clone(source), n.clone()));
+    if let Some(node) = table.get("evidence") {
+        evidence(&mut reader, node, folder, &mut config);
+    }
     table.finish(&mut reader);
     config
+}
+
+fn evidence(reader: &mut Reader<'_>, node: &Node, folder: &Path, config: &mut Config) {
+    let Some(mut table) = reader.table(node, "`evidence`") else { return };
+    if let Some(node) = table.get("cadence")
+        && let Some(text) = reader.string(node, "cadence")
+    {
+        match cadence(&text) {
+            Ok(cadence) => config.cadence = Some(cadence),
+            Err(why) => drop(reader.wrong(Code::BadValue, why, node.span.clone(), "not a duration")),
+        }
+    }
+    config.sign = table.get("sign").and_then(|n| reader.string(n, "sign")).map(|key| {
+        // A path is one beside the configuration.
+        if key.starts_with("awskms:") { key } else { folder.join(key).display().to_string() }
+    });
+    table.finish(reader);
+}
+
+/// How often a run is expected: `24h`, `7d`.
+pub(super) fn cadence(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || format!("`{text}` is not how often a run is expected: write `24h` or `7d`");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: i64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+    let hours = match unit {
+        'h' => Some(number),
+        'd' => number.checked_mul(24),
+        _ => None,
+    };
+    hours.filter(|hours| (1..=87_600).contains(hours)).map(SignedDuration::from_hours).ok_or_else(wrong)
 }
 
 fn account_id(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {

@@ -42,6 +42,9 @@ pub(super) fn sequence_of(folder: &str) -> Option<u64> {
     (sequence > 0 && folder_of(sequence) == folder).then_some(sequence)
 }
 
+/// Folder of the objects.
+pub(super) const OBJECTS: &str = "objects";
+
 /// Path of an object.
 pub(super) fn object_path(hash: &str) -> Option<String> {
     let hex = hash.strip_prefix("sha256:").filter(|hex| hex.len() == 64)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::chain::{Chain, folder_of, object_of, object_path};
+use super::chain::{Chain, OBJECTS, folder_of, object_of, object_path, sequence_of};
 use super::manifest::{
     Content, Ended, FileEntry, Manifest, PACK_SCHEMA, PackResult, Previous, STARTED_SCHEMA, Started, Tool, canonical, sha256,
 };
@@ -75,13 +75,12 @@ impl<'a> Packing<'a> {
     pub(crate) fn begin(begin: Begin<'_, 'a>) -> Result<Self, Error> {
         let root = begin.root.to_owned();
         fs::create_dir_all(&root).map_err(|e| Error::io(&root, &e))?;
+        refuse_foreign(&root)?;
         let lock = lock(&root)?;
-        let mut earlier = None;
-        let empty = Tree::folder(&root)?.paths().into_iter().all(|path| path == LOCK);
-        if !empty {
-            seal_aborted(&root, &begin)?;
-            earlier = Some(Chain::read(Tree::folder(&root)?)?);
+        if let Some(chain) = chain_in(&root)? {
+            seal_aborted(&root, &chain, &begin)?;
         }
+        let earlier = chain_in(&root)?;
         let last = earlier.as_ref().and_then(|chain| chain.entries.last());
         let last = match last {
             None => None,
@@ -109,7 +108,7 @@ impl<'a> Packing<'a> {
             run_by: begin.run_by,
         };
         let folder = root.join(folder_of(sequence));
-        fs::create_dir(&folder).map_err(|e| Error::io(&folder, &e))?;
+        fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, &e))?;
         let bytes = canonical(&started);
         let started_sha256 = sha256(&bytes);
         let chain_id = started.chain.clone().unwrap_or_else(|| started_sha256.clone());
@@ -295,9 +294,28 @@ fn finish(
     Ok(Sealing { folder: folder.to_owned(), manifest_sha256: hash, bytes: objects + files + bytes.len() as u64 })
 }
 
+/// Refuses a folder with anything in it that is not of a chain, before anything is written to it.
+fn refuse_foreign(root: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(root).map_err(|e| Error::io(root, &e))? {
+        let name = entry.map_err(|e| Error::io(root, &e))?.file_name();
+        let known = name.to_str().is_some_and(|name| name == LOCK || name == OBJECTS || sequence_of(name).is_some());
+        if !known {
+            let reason = format!("`{}` is in it, which is not of a chain of packs: name another folder", name.display());
+            return Err(Error { io: true, ..Error::broken(root.display(), reason) });
+        }
+    }
+    Ok(())
+}
+
+/// The chain in a folder; none if there is no pack in it yet.
+fn chain_in(root: &Path) -> Result<Option<Chain>, Error> {
+    let tree = Tree::folder(root)?;
+    let packs = tree.paths().into_iter().any(|path| path.split_once('/').is_some_and(|(folder, _)| sequence_of(folder).is_some()));
+    if packs { Chain::read(tree).map(Some) } else { Ok(None) }
+}
+
 /// Seals the last pack as aborted if it never was sealed: its run was killed.
-fn seal_aborted(root: &Path, begin: &Begin<'_, '_>) -> Result<(), Error> {
-    let chain = Chain::read(Tree::folder(root)?)?;
+fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<(), Error> {
     let Some(last) = chain.entries.last() else { return Ok(()) };
     if last.manifest.as_ref().map_err(Clone::clone)?.is_some() {
         return Ok(());
@@ -349,7 +367,7 @@ fn seal_aborted(root: &Path, begin: &Begin<'_, '_>) -> Result<(), Error> {
             content: None,
         });
     }
-    let reason = match was_signed(&chain, last.sequence) {
+    let reason = match was_signed(chain, last.sequence) {
         true => {
             "its manifest was missing when the next run began, though what signs it was there: it was taken away, or the run was \
                  killed in that moment"

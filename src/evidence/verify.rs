@@ -7,6 +7,7 @@ use super::dsse::Envelope;
 use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
 use super::pack::{LOCK, stated};
 use super::sign::{DSSE, MINISIG, PublicKey, SignError};
+use super::timestamp::{self, REPLY, REQUEST};
 use super::{Error, sums};
 
 /// Something that does not hold.
@@ -27,6 +28,8 @@ pub(crate) enum Note {
     Clock(u64),
     /// A pack looked at less than the one before it: what is missing.
     Narrower(u64, Vec<String>),
+    /// An authority stamped a pack: number, and when. Whether it was that authority is for its certificate to tell.
+    Stamped(u64, jiff::Timestamp),
     /// The policies are others than in the pack before.
     Rules(u64),
 }
@@ -221,6 +224,19 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
         Ok(_) => checked.problems.push(Error::broken(of("SHA256SUMS"), "it is not the list that belongs to the manifest")),
         Err(problem) => checked.problems.push(problem),
     }
+    for (suffix, found) in [REQUEST, REPLY].into_iter().filter_map(|suffix| Some((suffix, beside(chain, &folder, suffix)?))) {
+        let file = of(&format!("manifest.json{suffix}"));
+        match (suffix, chain.tree.read(&of("manifest.json"))) {
+            (REPLY, Ok(bytes)) => match timestamp::check("manifest.json", &bytes, &found, None) {
+                Ok(stamp) => checked.notes.push(Note::Stamped(entry.sequence, stamp.time)),
+                Err(error) => checked.problems.push(Error::broken(file, error.problem)),
+            },
+            (_, Ok(bytes)) if found != timestamp::request(&bytes, None) => {
+                checked.problems.push(Error::broken(file, "it does not ask for a time stamp of this manifest"));
+            }
+            _ => {}
+        }
+    }
     // What nobody named does not belong there.
     for path in chain.tree.paths() {
         let Some(inner) = path.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')) else { continue };
@@ -228,6 +244,10 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
             checked.problems.push(Error::broken(path, "it was added: the manifest does not name it"));
         }
     }
+}
+
+fn beside(chain: &Chain, folder: &str, suffix: &str) -> Option<Vec<u8>> {
+    chain.tree.read(&format!("{folder}/manifest.json{suffix}")).ok()
 }
 
 /// Files beside the manifest that it cannot name.

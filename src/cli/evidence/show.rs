@@ -208,6 +208,9 @@ fn note(note: &Note) -> String {
         }
         Note::Clock(sequence) => format!("Pack {sequence} began before the one before it was sealed: the clock was set back."),
         Note::Narrower(sequence, gone) => format!("Pack {sequence} looked at less than the one before it: without {}.", gone.join(", ")),
+        Note::Stamped(sequence, time) => {
+            format!("Pack {sequence} has a time stamp of {time}; whose it is, openssl tells: keur evidence timestamp --check.")
+        }
         Note::Rules(sequence) => format!("Pack {sequence} was judged by other policies than the one before it."),
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::super::config::cadence;
 use super::super::judge::{Given, Judged, saved};
 use super::super::setup::{Rules, Setup};
 use super::super::{Failure, Terminal, now, variable};
@@ -33,23 +34,8 @@ pub(crate) struct EvidenceArgs {
     #[command(flatten)]
     password: PasswordArgs,
     /// How often a run is expected (24h, 7d): longer times without one are shown
-    #[arg(long, value_name = "DURATION", requires = "folder", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", requires = "folder", value_parser = cadence)]
     cadence: Option<SignedDuration>,
-}
-
-fn duration(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || "a duration is written like `24h` or `7d`".to_owned();
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let number: i64 = number.parse().map_err(|_| wrong())?;
-    let hours = match unit {
-        "h" => number,
-        "d" => number.checked_mul(24).ok_or_else(wrong)?,
-        _ => return Err(wrong()),
-    };
-    match hours {
-        1..=87_600 => Ok(SignedDuration::from_hours(hours)),
-        _ => Err(wrong()),
-    }
 }
 
 /// How a run was made, for its evaluation from the pack.
@@ -126,9 +112,10 @@ const RUN_BY: &[&str] = &[
 
 impl EvidenceArgs {
     /// Who signs, if anybody.
-    pub(crate) fn signer(&self, profile: Option<&str>, allowed: &[String]) -> Result<Option<Box<dyn Signer>>, Failure> {
-        let Some(key) = &self.key else { return Ok(None) };
-        let caller = Caller { profile: profile.map(str::to_owned), allowed: allowed.to_vec(), now: now() };
+    pub(crate) fn signer(&self, profile: Option<&str>, setup: &Setup) -> Result<Option<Box<dyn Signer>>, Failure> {
+        let key = self.key.as_ref().or(setup.config.sign.as_ref()).filter(|_| self.folder.is_some());
+        let Some(key) = key else { return Ok(None) };
+        let caller = Caller { profile: profile.map(str::to_owned), allowed: setup.allowed.clone(), now: now() };
         signer(key, &self.password, caller).map(Some)
     }
 
@@ -143,7 +130,7 @@ impl EvidenceArgs {
             source,
             policies_sha256: &setup.bundle.sha256,
             run_by: run_by.collect(),
-            cadence: self.cadence.map(|cadence| cadence.as_secs()),
+            cadence: self.cadence.or(setup.config.cadence).map(|cadence| cadence.as_secs()),
             signer,
         })?;
         Ok(Some(packing))
