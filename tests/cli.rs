@@ -82,6 +82,19 @@ fn a_saved_estate_is_judged() {
 }
 
 #[test]
+fn a_report_to_auditors_is_written_in_the_language_asked_for() {
+    let keur = place();
+    let check = |more: &[&str]| keur.run([&CHECK[..], more].concat());
+    let dutch = check(&["--format", "html", "--lang", "nl"]).exits(1).text();
+    assert!(dutch.starts_with("<!DOCTYPE html>\n<html lang=\"nl\">") && dutch.contains("vol-2"), "{dutch}");
+    check(&["--format", "html=report.html", "--format", "table"]).exits(1);
+    let english = fs::read_to_string(keur.home().join("report.html")).expect("a report");
+    assert!(english.contains("<html lang=\"en\">") && english.ends_with("</html>\n"));
+    check(&["--format", "html", "--lang", "it"]).exits(2).says(&["languages are en, nl, fr and de"]).gives_nothing();
+    keur.run(["diff", "estate.json", "estate.json", "--format", "html"]).exits(2).says(&["`html` is for `keur check`"]).gives_nothing();
+}
+
+#[test]
 fn without_credentials_nothing_starts() {
     let keur = place();
     let live = ["check", "--policies", "policies"];

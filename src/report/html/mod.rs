@@ -65,7 +65,8 @@ pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> i
         sections: &sections,
         colophon: &sections::colophon(&facts),
     };
-    page.write_into(&mut *out)
+    page.write_into(&mut *out)?;
+    out.write_all(b"\n")
 }
 
 /// The margins of printed pages: what the page belongs to, and which it is.

@@ -68,26 +68,28 @@ pub(super) fn verify(facts: &Facts<'_>) -> Vec<Block> {
             Block::Para(fill(w.no_pack_expect, &[("sha256", Inline::code(facts.report.policies_sha256).into())])),
         ];
     };
+    let pack = format!("pack-{:06}", dossier.sequence);
+    let signature = format!(
+        "minisign -Vm {pack}/manifest.json -p keur.pub
+
+jq -r .payload {pack}/manifest.json.intoto.jsonl | base64 -d > statement.json
+jq -r '.signatures[0].sig' {pack}/manifest.json.intoto.jsonl | base64 -d > signature
+(printf 'DSSEv1 28 application/vnd.in-toto+json %d ' \"$(wc -c < statement.json)\"; cat statement.json) > signed
+openssl pkeyutl -verify -pubin -inkey keur.pem -rawin -in signed -sigfile signature"
+    );
+    let trail = "aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue=ACCESS_KEY_ID";
     let steps = [
-        (w.verify_files, "files", "sha256sum -c SHA256SUMS".to_owned()),
-        (w.verify_chain, "chain", "keur evidence verify PACK --key signer.pub".to_owned()),
-        (
-            w.verify_signature,
-            "signature",
-            "minisign -V -p signer.pub -m manifest.json\nopenssl pkeyutl -verify -pubin -inkey signer.pem -rawin -in manifest.json -sigfile manifest.json.sig".to_owned(),
-        ),
-        (w.verify_time, "time", "openssl ts -verify -data manifest.json -in manifest.json.tsr -CAfile tsa.pem".to_owned()),
-        (w.verify_replay, "replay", "keur evidence replay PACK\nsha256sum findings.json".to_owned()),
-        (
-            w.verify_trail,
-            "trail",
-            "aws cloudtrail lookup-events --lookup-attributes AttributeKey=AccessKeyId,AttributeValue=ACCESS_KEY_ID".to_owned(),
-        ),
+        (w.verify_files, format!("sha256sum -c {pack}/SHA256SUMS")),
+        (w.verify_chain, "keur evidence verify . --public-key keur.pub".to_owned()),
+        (w.verify_signature, signature),
+        (w.verify_time, format!("openssl ts -verify -data {pack}/manifest.json -in {pack}/manifest.json.tsr -CAfile tsa.pem")),
+        (w.verify_replay, format!("keur evidence replay {pack}\nsha256sum {pack}/findings.json")),
+        (w.verify_trail, trail.to_owned()),
     ];
     let mut blocks = vec![Block::Para(Line::from(w.verify_note))];
-    for (text, _, command) in steps {
-        blocks.push(Block::Para(Line::from(text)));
-        blocks.push(Block::Commands { label: text, text: command });
+    for (label, text) in steps {
+        blocks.push(Block::Para(Line::from(label)));
+        blocks.push(Block::Commands { label, text });
     }
     blocks.push(Block::Para(fill(
         w.verify_expect,

@@ -344,7 +344,7 @@ pub(super) const DE: Words = Words {
     no_pack_verify: "Dieser Bericht gehört zu keinem Nachweispaket: Es gibt keine Signatur zu prüfen. Wer die Konten lesen darf, kann ihn mit denselben Regeln wiederholen; ein gespeicherter Bestand wird offline erneut beurteilt, mit denselben Bytes als Ergebnis.",
     no_pack_expect: "Die Regeln sind dieselben, wenn policies_sha256 im JSON-Bericht {sha256} lautet.",
     commands: "Befehle",
-    verify_note: "Alles außer dem letzten Schritt geht offline, allein mit dem Paket und dem öffentlichen Schlüssel. PACK steht für den Ordner oder das Archiv des Pakets.",
+    verify_note: "Alles außer dem letzten Schritt geht offline, allein mit dem Paket und dem öffentlichen Schlüssel. Die Befehle werden im Ordner der Kette ausgeführt; keur.pub und keur.pem stehen für den öffentlichen Schlüssel, der auf anderem Weg als das Paket übergeben wurde.",
     verify_files: "1. Jede Datei hat den Hashwert, der festgehalten wurde.",
     verify_chain: "2. Manifest, Signatur und Verweis auf das vorherige Paket stimmen überein.",
     verify_signature: "3. Die Signatur, ohne keur: mit minisign oder mit OpenSSL, je nachdem, was im Paket liegt.",

@@ -344,7 +344,7 @@ pub(super) const EN: Words = Words {
     no_pack_verify: "This report is not part of an evidence pack: there is no signature to verify. Whoever may read the accounts can repeat it with the same rules; a saved estate is judged again offline, with the same bytes as result.",
     no_pack_expect: "The policies are the same where policies_sha256 in the JSON report is {sha256}.",
     commands: "Commands",
-    verify_note: "Everything but the last step works offline, with the pack and the public key alone. PACK stands for the folder or archive of the pack.",
+    verify_note: "Everything but the last step works offline, with the pack and the public key alone. The commands are run in the folder of the chain; keur.pub and keur.pem stand for the public key, received by another way than the pack.",
     verify_files: "1. Every file has the hash that was written down.",
     verify_chain: "2. Manifest, signature and link to the previous pack fit.",
     verify_signature: "3. The signature, without keur: by minisign or by OpenSSL, whichever is in the pack.",

@@ -344,7 +344,7 @@ pub(super) const FR: Words = Words {
     no_pack_verify: "Ce rapport ne fait pas partie d’un dossier de preuves\u{a0}: il n’y a pas de signature à vérifier. Quiconque peut lire les comptes peut le refaire avec les mêmes règles\u{a0}; un relevé enregistré est évalué de nouveau hors ligne, à l’octet près.",
     no_pack_expect: "Les règles sont les mêmes lorsque policies_sha256 dans le rapport JSON vaut {sha256}.",
     commands: "Commandes",
-    verify_note: "Tout, sauf la dernière étape, se fait hors ligne, avec le seul dossier et la clé publique. PACK désigne le répertoire ou l’archive du dossier.",
+    verify_note: "Tout, sauf la dernière étape, se fait hors ligne, avec le seul dossier et la clé publique. Les commandes s’exécutent dans le répertoire de la chaîne\u{a0}; keur.pub et keur.pem désignent la clé publique, reçue par une autre voie que le dossier.",
     verify_files: "1. Chaque fichier a l’empreinte qui a été consignée.",
     verify_chain: "2. Le manifeste, la signature et le lien avec le dossier précédent concordent.",
     verify_signature: "3. La signature, sans keur\u{a0}: par minisign ou par OpenSSL, selon ce que contient le dossier.",

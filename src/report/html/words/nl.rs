@@ -344,7 +344,7 @@ pub(super) const NL: Words = Words {
     no_pack_verify: "Dit rapport maakt geen deel uit van een bewijspakket: er is geen handtekening om te controleren. Wie de accounts mag lezen, kan het met dezelfde regels herhalen; een bewaarde momentopname wordt offline opnieuw beoordeeld, met dezelfde bytes als uitkomst.",
     no_pack_expect: "De regels zijn dezelfde wanneer policies_sha256 in het JSON-rapport gelijk is aan {sha256}.",
     commands: "Commando’s",
-    verify_note: "Alles behalve de laatste stap werkt offline, met alleen het pakket en de publieke sleutel. PACK staat voor de map of het archief van het pakket.",
+    verify_note: "Alles behalve de laatste stap werkt offline, met alleen het pakket en de publieke sleutel. De commando’s worden uitgevoerd in de map van de keten; keur.pub en keur.pem staan voor de publieke sleutel, langs een andere weg ontvangen dan het pakket.",
     verify_files: "1. Elk bestand heeft de hash die is vastgelegd.",
     verify_chain: "2. Manifest, handtekening en verwijzing naar het vorige pakket kloppen.",
     verify_signature: "3. De handtekening, zonder keur: met minisign of met OpenSSL, naargelang wat in het pakket zit.",
