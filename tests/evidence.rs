@@ -74,6 +74,13 @@ fn a_run_is_kept_verified_and_judged_again() {
     let ran = keur.run(["evidence", "report", "chain/pack-000002", "--format", "oscal"]).exits(1);
     assert_eq!(ran.stdout, file(&keur, "pack-000002/exports/oscal-ar.json.zst"));
     keur.run(["evidence", "archive", "chain/pack-000001", "-o", "one.tar.zst"]).exits(0);
+    // Judged by the rules of today, which are the same: the same findings, wherever the answers come from.
+    for replayed in ["chain/pack-000001", "one.tar.zst"] {
+        let config = fixture("../../demo/keur.yaml");
+        let ran = keur.run(["check", "--replay", replayed, "--config", &config, "--format", "json"]).exits(1);
+        assert_eq!(ran.stdout, reports[0], "{replayed}");
+        keur.run(["diff", replayed, "chain/pack-000002"]).exits(3).says(&[]);
+    }
     fs::remove_dir_all(keur.home().join("chain")).expect("the chain is gone");
     keur.run(["evidence", "verify", "one.tar.zst", "--public-key", &public]).exits(0);
     keur.run(["evidence", "replay", "one.tar.zst"]).exits(0);

@@ -290,6 +290,9 @@ fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, ask
     }
     #[cfg(feature = "aws")]
     {
+        if let Some(path) = source.replay.as_deref().filter(|path| super::evidence::is_pack(path)) {
+            return super::evidence::estate_of(path, setup);
+        }
         let services = if asks.everything { crate::aws::SERVICES.to_vec() } else { setup.services() };
         super::collect::estate(source, when, setup, services, asks.record, terminal)
             .map(|(estate, tape)| Sourced { tape, ..Sourced::alone(estate) })

@@ -101,7 +101,8 @@ impl Chain {
 
     /// Whether a path looks like a chain, a pack or the archive of one, rather than anything else that keur reads.
     pub(crate) fn is_at(path: &Path) -> bool {
-        path.join("pack-000001").is_dir() || path.join("started.json").is_file()
+        let of_folder = path.join("pack-000001").is_dir() || path.join("started.json").is_file();
+        of_folder || (path.is_file() && path.to_string_lossy().ends_with(".tar.zst") && Self::open(path).is_ok())
     }
 
     pub(super) fn read(tree: Tree) -> Result<Self, Error> {

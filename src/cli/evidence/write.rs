@@ -365,7 +365,8 @@ fn pack_line(day: &crate::evidence::Day) -> PackLine {
     let count = |name: &str| result.and_then(|r| r.counts.get(name)).copied().unwrap_or_default();
     PackLine {
         sequence: day.sequence,
-        started: day.started,
+        // Of a recording, when it was made.
+        started: result.map_or(day.started, |r| r.run_started),
         finished: result.map(|r| r.run_finished),
         manifest_sha256: day.manifest_sha256.clone(),
         previous_sha256: day.previous_sha256.clone(),

@@ -54,7 +54,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         ]
     };
     if !open.is_empty() {
-        blocks.push(Block::Table(Table::new(w.open_spans, &columns).with(open.iter().map(|span| row(span).into()))));
+        blocks.push(Block::Table(Table::new(w.open_spans, &columns).class("spans").with(open.iter().map(|span| row(span).into()))));
     }
     if !closed.is_empty() {
         let mut closed = closed;
@@ -64,7 +64,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
             let [policy, resource, verdict, opened, age] = row(span);
             vec![policy, resource, verdict, opened, span.closed.map_or(Line::new(), Line::from), age]
         });
-        blocks.push(Block::Table(Table::new(w.closed_spans, &columns).with(rows)));
+        blocks.push(Block::Table(Table::new(w.closed_spans, &columns).class("spans").with(rows)));
         if closed.len() > SHOWN {
             blocks.push(Block::Para(fill(w.more_closed, &[("n", ((closed.len() - SHOWN) as u64).into())])));
         }
