@@ -168,6 +168,18 @@ pub(super) fn rules_of(bytes: &[u8]) -> Result<Vec<RuleFile>, Error> {
 /// The bytes of a file, checked, and unpacked where it is compressed.
 pub(super) fn content(tree: &Tree, folder: &str, entry: &FileEntry) -> Result<Vec<u8>, Error> {
     let path = format!("{folder}/{}", entry.path);
+    let bytes = stored(tree, folder, entry)?;
+    let Some(content) = &entry.content else { return Ok(bytes) };
+    let plain = unpacked(&path, &bytes)?;
+    if plain.len() as u64 != content.bytes || sha256(&plain) != content.sha256 {
+        return Err(Error::broken(path, "what it unpacks to is not what the manifest says"));
+    }
+    Ok(plain)
+}
+
+/// The bytes of a file as they are stored, checked.
+pub(super) fn stored(tree: &Tree, folder: &str, entry: &FileEntry) -> Result<Vec<u8>, Error> {
+    let path = format!("{folder}/{}", entry.path);
     let bytes = tree.read(&path)?;
     if bytes.len() as u64 != entry.bytes {
         return Err(Error::broken(path, format!("it has {} bytes, its manifest says {}", bytes.len(), entry.bytes)));
@@ -175,12 +187,7 @@ pub(super) fn content(tree: &Tree, folder: &str, entry: &FileEntry) -> Result<Ve
     if sha256(&bytes) != entry.sha256 {
         return Err(Error::broken(path, "its SHA-256 is not the one in the manifest"));
     }
-    let Some(content) = &entry.content else { return Ok(bytes) };
-    let plain = unpacked(&path, &bytes)?;
-    if plain.len() as u64 != content.bytes || sha256(&plain) != content.sha256 {
-        return Err(Error::broken(path, "what it unpacks to is not what the manifest says"));
-    }
-    Ok(plain)
+    Ok(bytes)
 }
 
 fn entry(tree: &Tree, sequence: u64) -> Entry {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chain::{Chain, Entry, content, folder_of, object_of, object_path, rules_of, sequence_of};
+use super::chain::{Chain, Entry, content, folder_of, object_of, object_path, rules_of, sequence_of, stored};
 use super::dsse::Envelope;
 use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
 use super::pack::{LOCK, stated};
@@ -190,12 +190,16 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
             checked.problems.push(Error::broken(of("manifest.json"), format!("it names `{}` twice, or out of its folder", file.path)));
             continue;
         }
-        match content(&chain.tree, &folder, file) {
+        // What a file unpacks to is looked at by whoever reads it; here, of those that name others.
+        let names_objects = NAMING.contains(&file.role.as_str());
+        let found = if names_objects { content(&chain.tree, &folder, file) } else { stored(&chain.tree, &folder, file) };
+        match found {
             Ok(bytes) => {
                 checked.files += 1;
                 checked.bytes += file.bytes;
-                if let Err(problem) = needs(file, &bytes, needed, &folder) {
-                    checked.problems.push(problem);
+                match objects_in(file, &bytes, &folder) {
+                    Ok(objects) => needed.extend(objects),
+                    Err(problem) => checked.problems.push(problem),
                 }
             }
             Err(problem) => checked.problems.push(problem),
@@ -258,6 +262,9 @@ fn is_inside(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\\')
 }
 
+/// The members that name objects.
+const NAMING: &[&str] = &["rules", "index"];
+
 /// The objects that a file of the pack names.
 fn objects_in(file: &FileEntry, bytes: &[u8], folder: &str) -> Result<BTreeSet<String>, Error> {
     #[derive(serde::Deserialize)]
@@ -281,14 +288,9 @@ fn objects_in(file: &FileEntry, bytes: &[u8], folder: &str) -> Result<BTreeSet<S
     }
 }
 
-fn needs(file: &FileEntry, bytes: &[u8], needed: &mut BTreeSet<String>, folder: &str) -> Result<(), Error> {
-    needed.extend(objects_in(file, bytes, folder)?);
-    Ok(())
-}
-
 /// The objects that a pack needs: answers that its index names, and its rules.
 pub(super) fn pack_needs(chain: &Chain, folder: &str, manifest: &Manifest) -> BTreeSet<String> {
-    let naming = manifest.files.iter().filter(|file| matches!(file.role.as_str(), "rules" | "index"));
+    let naming = manifest.files.iter().filter(|file| NAMING.contains(&file.role.as_str()));
     naming.filter_map(|file| objects_in(file, &content(&chain.tree, folder, file).ok()?, folder).ok()).flatten().collect()
 }
 
