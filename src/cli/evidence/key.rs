@@ -189,7 +189,7 @@ fn shown(key: &PublicKey) -> String {
   (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' \"$(wc -c < statement.json)\"; cat statement.json) > signed
   {openssl}   # key.pem: the lines above
   jq -r '.subject[0].digest.sha256 + \"  manifest.json\"' statement.json | sha256sum -c
-  sha256sum -c SHA256SUMS
+  (cd .. && sha256sum -c pack-NNNNNN/SHA256SUMS)
 "
     );
     text
