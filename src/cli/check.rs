@@ -109,7 +109,10 @@ fn parse_output(text: &str, offered: &[(&'static str, Format)]) -> Result<Output
         Some((_, format)) => Ok(Output { format: *format, path }),
         None => {
             let known = offered.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            Err(format!("formats are {known}"))
+            // The others say something of findings and controls.
+            let other = Format::ALL.iter().any(|(known, _)| *known == name);
+            let other = if other { format!("; `{name}` is for `keur check`") } else { String::new() };
+            Err(format!("formats are {known}{other}"))
         }
     }
 }

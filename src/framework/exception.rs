@@ -116,6 +116,9 @@ fn names_something(pattern: &str) -> bool {
     if !pattern.contains('*') {
         return true;
     }
+    // Every ARN begins like that.
+    let first = pattern.split('*').next().unwrap_or_default();
+    let pattern = if "arn:".starts_with(first) { &pattern[first.len()..] } else { pattern };
     // `arn:aws:rds:eu-central-1:111111111111:db:name`; a star may stand for several parts of it.
     let parts: Vec<&str> = pattern.split(':').collect();
     let is_arn = parts[0] == "arn" || parts[0].starts_with('*') && parts.len() > 1;
