@@ -338,7 +338,7 @@ where
         SdkError::DispatchFailure(failure) => {
             let text = chain(error);
             if text.contains(NOT_ON_TAPE) {
-                (Reason::NotCollected, Some("NotOnTape".to_owned()))
+                (Reason::NotCollected, Some(crate::estate::NOT_ON_TAPE.to_owned()))
             } else if text.contains(CUT_OFF) {
                 (Reason::Unparsable, None)
             } else if failure.is_timeout() {

@@ -73,6 +73,9 @@ impl fmt::Display for Reason {
     }
 }
 
+/// The code of a gap about a call that a recording does not hold.
+pub const NOT_ON_TAPE: &str = "NotOnTape";
+
 /// A fact that could not be read: which call, where, and why. Never an empty list, never a default.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use coverage::Coverage;
 pub use declared::{Action, Declared, DeclaredRun, RegionFrom, SourceDigest};
-pub use fetched::{Fetched, Gap, Reason, Required, UNKNOWN_KEY, address_of, symbol};
+pub use fetched::{Fetched, Gap, NOT_ON_TAPE, Reason, Required, UNKNOWN_KEY, address_of, symbol};
 pub use file::{LoadError, SCHEMA};
 pub use links::{Cardinality, Graph, Key, Link, LinkSet, Source, Within};
 pub use resource::{

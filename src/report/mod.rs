@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::estate::{Declared, Estate, Gap};
+use crate::estate::{Declared, Estate, Gap, NOT_ON_TAPE};
 use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
 use crate::framework::{Attestation, ControlResult, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
@@ -190,7 +190,9 @@ impl Report<'_> {
     pub fn gaps(&self) -> Vec<(Arc<Gap>, u64)> {
         // Code leaves most of what AWS shows open: only what a verdict needed matters.
         let of_estate = if self.estate.run.declared.is_some() { Vec::new() } else { self.estate.gaps() };
-        let mut gaps: BTreeMap<Arc<Gap>, u64> = of_estate.into_iter().map(|gap| (gap, 0)).collect();
+        // What a newer program asks of an older recording was never asked then: that matters where a verdict needs it.
+        let asked = |gap: &Arc<Gap>| gap.code.as_deref() != Some(NOT_ON_TAPE);
+        let mut gaps: BTreeMap<Arc<Gap>, u64> = of_estate.into_iter().filter(asked).map(|gap| (gap, 0)).collect();
         for finding in &self.judgement.findings {
             if let Some(gap) = &finding.gap {
                 *gaps.entry(Arc::clone(gap)).or_default() += 1;

@@ -146,7 +146,9 @@ fn sourced(chain: &Chain, manifest: &Manifest, result: &PackResult, record: &Run
         Basis::Responses => {
             let tape = tape(chain, manifest)?;
             let services = if record.everything { crate::aws::SERVICES.to_vec() } else { setup.services() };
-            let estate = super::super::collect::replayed(&tape, &services, Some(result.as_of), setup)?;
+            let mut estate = super::super::collect::replayed(&tape, &services, Some(result.as_of), setup)?;
+            estate.resources.retain(|resource| record.types.contains(&resource.kind.name));
+            estate.listings.retain(|listing| record.types.contains(&listing.kind));
             Ok(Sourced { tape: Some(tape), ..Sourced::with(estate, None) })
         }
         #[cfg(not(feature = "aws"))]

@@ -51,6 +51,8 @@ pub(super) struct RunRecord {
     pub(super) only: Vec<String>,
     /// Whether every service was asked, for a comparison with code.
     pub(super) everything: bool,
+    /// The types that the program knew: a newer one may know more, which nobody asked for then.
+    pub(super) types: Vec<String>,
     /// How the estate says it was found: who asked, when, where.
     pub(super) run: crate::estate::Run,
 }
@@ -417,6 +419,7 @@ pub(crate) fn write(
         all: given.all,
         only: setup.rules.only.clone(),
         everything: given.asks.everything,
+        types: setup.registry.names().map(str::to_owned).collect(),
         run: run.clone(),
     };
     packing.plain("run.json", role::RUN, &pretty(&record))?;
