@@ -190,18 +190,10 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
         times.step("evidence", terminal);
     }
     let style = Style { lang: args.lang, ..terminal.style };
-    for output in &args.format {
-        if let Some(note) = report.note(output.format) {
-            terminal.say(&note);
-        }
-        match &output.path {
-            None => output::to_stdout(|out| report.write(output.format, style, out))?,
-            Some(path) => {
-                let plain = Style { color: false, ..style };
-                output::to_file(path, |out| report.write(output.format, plain, out))?;
-            }
-        }
+    for note in args.format.iter().filter_map(|output| report.note(output.format)) {
+        terminal.say(&note);
     }
+    output::each(&args.format, style, |format, style, out| report.write(format, style, out))?;
     times.step("report", terminal);
     times.memory(terminal);
     Ok(report.exit_code())

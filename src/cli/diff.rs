@@ -53,15 +53,7 @@ pub(super) fn run(args: DiffArgs, terminal: &Terminal) -> Outcome {
     let (first, second) = (read(&args.first)?, read(&args.second)?);
     let turned = turned(&setup, &first, &second);
     let report = DiffReport { changes: changes(&first, &second), first: &first, second: &second, turned };
-    for output in &args.format {
-        match &output.path {
-            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
-            Some(path) => {
-                let plain = Style { color: false, ..terminal.style };
-                output::to_file(path, |out| report.write(output.format, plain, out))?;
-            }
-        }
-    }
+    output::each(&args.format, terminal.style, |format, style, out| report.write(format, style, out))?;
     Ok(report.exit_code())
 }
 

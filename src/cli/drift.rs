@@ -100,14 +100,6 @@ pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
     let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::EVERYTHING, terminal)?.estate;
     let drift = compare(&declared, &ignores, &seen, terminal);
     let report = DriftReport { declared: &declared, seen: &seen, drift: &drift, ignores: &ignores };
-    for output in &args.format {
-        match &output.path {
-            None => output::to_stdout(|out| report.write(output.format, terminal.style, out))?,
-            Some(path) => {
-                let plain = Style { color: false, ..terminal.style };
-                output::to_file(path, |out| report.write(output.format, plain, out))?;
-            }
-        }
-    }
+    output::each(&args.format, terminal.style, |format, style, out| report.write(format, style, out))?;
     Ok(report.exit_code())
 }

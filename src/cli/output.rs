@@ -3,7 +3,9 @@
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use super::check::Output;
 use super::{Failure, Outcome};
+use crate::report::{Format, Style};
 
 /// Writes bytes to standard output. A closed pipe is a normal end.
 pub(super) fn stdout(bytes: &[u8]) -> Outcome {
@@ -19,6 +21,21 @@ pub(super) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
         Err(error) if closed(&error) => Ok(()),
         Err(error) => Err(Failure::usage(format!("standard output: {error}"))),
     }
+}
+
+/// Writes each of the formats asked for to where it was asked to go. Colour is for terminals alone.
+pub(super) fn each(
+    outputs: &[Output],
+    style: Style,
+    write: impl Fn(Format, Style, &mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    for output in outputs {
+        match &output.path {
+            None => to_stdout(|out| write(output.format, style, out))?,
+            Some(path) => to_file(path, |out| write(output.format, Style { color: false, ..style }, out))?,
+        }
+    }
+    Ok(())
 }
 
 fn closed(error: &io::Error) -> bool {

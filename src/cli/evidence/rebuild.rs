@@ -288,17 +288,10 @@ pub(crate) fn report(args: ReportArgs, terminal: &Terminal) -> Outcome {
     let dossier = dossier_of(&chain, manifest, result, &rebuilt)?;
     let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, Some(&dossier));
     if write::findings(&report) != chain.file(manifest, role::FINDINGS)? {
-        terminal.say("warning: evaluating the pack again gives other findings than it holds: `keur evidence replay` shows the difference");
+        let reason = "evaluating the pack again gives other findings than it holds: `keur evidence replay` shows the difference";
+        return Err(Error::broken(folder_of(manifest.sequence), reason).into());
     }
     let style = Style { lang: args.lang, ..terminal.style };
-    for output in &args.format {
-        match &output.path {
-            None => output::to_stdout(|out| report.write(output.format, style, out))?,
-            Some(path) => {
-                let plain = Style { color: false, ..style };
-                output::to_file(path, |out| report.write(output.format, plain, out))?;
-            }
-        }
-    }
+    output::each(&args.format, style, |format, style, out| report.write(format, style, out))?;
     Ok(report.exit_code())
 }
