@@ -13,7 +13,7 @@ use crate::drift::changes;
 use crate::estate::Estate;
 use crate::evaluate::{Finding, Subject, evaluate};
 use crate::isolation;
-use crate::report::{DiffReport, Style, Turned};
+use crate::report::{DiffReport, Turned};
 
 /// Options of `keur diff`.
 #[derive(Debug, Args)]

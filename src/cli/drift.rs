@@ -14,7 +14,7 @@ use crate::diag::SourceFile;
 use crate::drift::{self, Drift, Ignore};
 use crate::estate::Estate;
 use crate::policy::read_folder;
-use crate::report::{DriftReport, Style};
+use crate::report::DriftReport;
 
 /// The file of rules that is read when none is named.
 const IGNORE: &str = ".keurignore";
