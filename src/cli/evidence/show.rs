@@ -512,11 +512,6 @@ fn table(
         .collect();
     lines(out, grid(width, &["control", "verdict", "since", "before"], rows, &[]))?;
     let findings = findings(history, args, last);
-    let row = |f: &FindingOut<'_>| {
-        let resource = if f.resource.is_empty() { format!("every {}", f.kind) } else { f.resource.to_owned() };
-        let closed = f.closed.map_or_else(|| "open".to_owned(), day);
-        vec![f.policy.to_owned(), clear(&resource), f.verdict.to_owned(), day(f.opened), closed, format!("{:.1}", f.days_open)]
-    };
     let (open, closed): (Vec<_>, Vec<_>) = findings.iter().partition(|f| f.closed.is_none());
     const MOST: usize = 40;
     for (title, list) in [("open", open), ("closed", closed)] {
@@ -524,8 +519,13 @@ fn table(
             continue;
         }
         writeln!(out, "\n{title}: {}", list.len())?;
-        let rows = list.iter().take(MOST).map(|f| row(f)).collect();
-        lines(out, grid(width, &["policy", "resource", "verdict", "opened", "closed", "days"], rows, &[5]))?;
+        for f in list.iter().take(MOST) {
+            let resource = if f.resource.is_empty() { format!("every {}", f.kind) } else { f.resource.to_owned() };
+            let until = f.closed.map_or_else(|| "now".to_owned(), day);
+            writeln!(out, "  {:<9}  {}", f.verdict, f.policy)?;
+            writeln!(out, "             {}", clear(&resource))?;
+            writeln!(out, "             {} to {until}, {:.1} days", day(f.opened), f.days_open)?;
+        }
         if list.len() > MOST {
             writeln!(out, "and {} more; --format json lists them all", list.len() - MOST)?;
         }
