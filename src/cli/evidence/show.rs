@@ -520,11 +520,12 @@ fn table(
         }
         writeln!(out, "\n{title}: {}", list.len())?;
         for f in list.iter().take(MOST) {
-            let resource = if f.resource.is_empty() { format!("every {}", f.kind) } else { f.resource.to_owned() };
-            let until = f.closed.map_or_else(|| "now".to_owned(), day);
+            let unseen = || format!("every {} in {} {}", f.kind, f.account, f.region);
+            let resource = if f.resource.is_empty() { unseen() } else { f.resource.to_owned() };
+            let until = f.closed.map_or_else(|| "open".to_owned(), day);
             writeln!(out, "  {:<9}  {}", f.verdict, f.policy)?;
             writeln!(out, "             {}", clear(&resource))?;
-            writeln!(out, "             {} to {until}, {:.1} days", day(f.opened), f.days_open)?;
+            writeln!(out, "             {} – {until}, {:.1} days", day(f.opened), f.days_open)?;
         }
         if list.len() > MOST {
             writeln!(out, "and {} more; --format json lists them all", list.len() - MOST)?;
