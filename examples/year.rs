@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn of_day(tape: &Tape, day: i64, at: Timestamp) -> Tape {
     let mut tape = tape.clone();
-    tape.run.as_of = at;
+    (tape.run.started, tape.run.finished, tape.run.as_of) = (at, at, at);
     let moment = at.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string();
     for (number, exchange) in tape.exchanges.iter_mut().enumerate() {
         let Outcome::Response { status: 200, body, .. } = &mut exchange.outcome else { continue };

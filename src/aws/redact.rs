@@ -36,6 +36,7 @@ const NAMES: &[(&str, &str)] = &[
     ("UserData", "may hold secrets"),
     ("userData", "may hold secrets"),
     ("Email", "data about a person"),
+    ("EmailAddress", "data about a person"),
     ("MasterAccountEmail", "data about a person"),
 ];
 

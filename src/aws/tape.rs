@@ -201,7 +201,7 @@ impl Tape {
         let plain = zstd::Decoder::new(bytes).map_err(damaged)?;
         let mut archive = tar::Archive::new(plain.take(MAX_TOTAL));
         let mut files = HashMap::new();
-        for entry in archive.entries().map_err(damaged)? {
+        for entry in archive.entries().map_err(damaged)?.raw(true) {
             let mut entry = entry.map_err(damaged)?;
             let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
             if entry.size() > MAX_BODY {
@@ -240,6 +240,9 @@ impl Tape {
             let line = line.map_err(|e| damaged("exchanges.jsonl", e.to_string()))?;
             let exchange: Exchange =
                 serde_json::from_str(&line).map_err(|e| damaged("exchanges.jsonl", format!("line {}: {e}", at + 1)))?;
+            if key_of(&exchange.account, &exchange.region, &exchange.service, &exchange.request) != exchange.key {
+                return Err(damaged("exchanges.jsonl", format!("line {}: what was asked is not what its key says", at + 1)));
+            }
             exchanges.push(exchange);
         }
         if exchanges.len() != head.exchanges {
@@ -466,21 +469,18 @@ fn asked(place: &Place, request: &HttpRequest) -> (String, Asked) {
         target: request.headers().get("x-amz-target").map(str::to_owned),
         body: request.body().bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default(),
     };
-    let parts = [
-        &*place.account,
-        &*place.region,
-        place.service,
-        &asked.method,
-        &asked.address,
-        asked.target.as_deref().unwrap_or_default(),
-        &asked.body,
-    ];
+    (key_of(&place.account, &place.region, place.service, &asked), asked)
+}
+
+/// The key of a request: what was asked and where.
+fn key_of(account: &str, region: &str, service: &str, asked: &Asked) -> String {
+    let parts = [account, region, service, &asked.method, &asked.address, asked.target.as_deref().unwrap_or_default(), &asked.body];
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    (ResponseId(hash.finalize().into()).to_string(), asked)
+    ResponseId(hash.finalize().into()).to_string()
 }
 
 /// Headers that the SDK reads from answers; nothing else is kept.
@@ -591,10 +591,16 @@ impl HttpConnector for Recorder {
             if let Some(pending) = pending {
                 let in_header = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| headers.get(*name).cloned());
                 let request_id = in_header.or_else(|| redactions.iter().find_map(|taken| taken.moved.clone()));
-                pending.finish(Outcome::Response { status: status.as_u16(), headers, body: id }, request_id, redactions, Some((id, bytes)));
+                pending.finish(
+                    Outcome::Response { status: status.as_u16(), headers, body: id },
+                    request_id,
+                    redactions,
+                    Some((id, Arc::clone(&bytes))),
+                );
             }
-            check_xml(service, status.as_u16(), &body)?;
-            *answer.body_mut() = SdkBody::from(body);
+            check_xml(service, status.as_u16(), &bytes)?;
+            // What is decoded is what is kept: a replay sees the same.
+            *answer.body_mut() = SdkBody::from(bytes.to_vec());
             Ok(answer)
         })
     }

@@ -55,6 +55,10 @@ pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return wrong("is a folder");
     }
+    let place = folder(path).canonicalize().unwrap_or_else(|_| folder(path));
+    if place.ancestors().take(3).any(|place| place.join("pack-000001/started.json").is_file()) {
+        return wrong("is in a chain of packs, which nothing may be added to");
+    }
     match tempfile::Builder::new().prefix(".keur").tempfile_in(folder(path)) {
         Ok(_) => Ok(()),
         Err(error) => wrong(&format!("cannot be written: {error}")),

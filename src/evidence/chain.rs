@@ -1,5 +1,6 @@
 //! A chain as it is on disk.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -36,10 +37,13 @@ pub(crate) fn folder_of(sequence: u64) -> String {
     format!("pack-{sequence:06}")
 }
 
+/// More packs than anybody writes.
+const LAST: u64 = 99_999_999;
+
 /// Number of a pack by its folder.
 pub(super) fn sequence_of(folder: &str) -> Option<u64> {
     let sequence = folder.strip_prefix("pack-")?.parse().ok()?;
-    (sequence > 0 && folder_of(sequence) == folder).then_some(sequence)
+    ((1..=LAST).contains(&sequence) && folder_of(sequence) == folder).then_some(sequence)
 }
 
 /// Folder of the objects.
@@ -121,6 +125,22 @@ impl Chain {
         found.ok_or_else(|| Error::broken(folder_of(sequence), "it is missing"))
     }
 
+    /// Refuses a chain whose packs do not follow one another. What they hold is for [`super::verify`].
+    pub(crate) fn check_links(&self) -> Result<(), Error> {
+        let mut before: Option<(u64, &str)> = None;
+        for entry in &self.entries {
+            let sealed = entry.manifest.as_ref().map_err(Clone::clone)?;
+            let Some((manifest, hash)) = sealed else { break };
+            let named = manifest.previous.as_ref().map(|previous| (previous.sequence, previous.manifest_sha256.as_str()));
+            let follows = before.map_or(1, |(sequence, _)| sequence + 1) == manifest.sequence;
+            if named != before || !follows || manifest.sequence != entry.sequence {
+                return Err(Error::broken(folder_of(entry.sequence), "it does not follow the pack before it: verify the chain"));
+            }
+            before = Some((manifest.sequence, hash));
+        }
+        Ok(())
+    }
+
     /// The last complete pack.
     pub(crate) fn last_complete(&self) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.sealed().is_some_and(|(manifest, _)| manifest.result.is_some()))
@@ -153,6 +173,21 @@ impl Chain {
                 Ok((rule, bytes))
             })
             .collect()
+    }
+
+    /// Type, account and region that were listed to the end.
+    pub(crate) fn listed(&self, manifest: &Manifest) -> Result<BTreeSet<(String, String, String)>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Line {
+            #[serde(rename = "type")]
+            kind: String,
+            account: String,
+            region: String,
+            complete: bool,
+        }
+        let lines: Vec<Line> = serde_json::from_slice(&self.file(manifest, "population")?)
+            .map_err(|e| Error::broken(format!("{}/population.json", folder_of(manifest.sequence)), e.to_string()))?;
+        Ok(lines.into_iter().filter(|line| line.complete).map(|line| (line.kind, line.account, line.region)).collect())
     }
 
     /// What does not pass in a pack.

@@ -23,6 +23,8 @@ pub(crate) struct Day {
     pub(crate) started: Timestamp,
     /// Id of the key that signed it.
     pub(crate) key: Option<String>,
+    /// How often a run was expected then.
+    pub(crate) cadence: Option<SignedDuration>,
     /// What it found; none if it was aborted.
     pub(crate) result: Option<PackResult>,
 }
@@ -38,6 +40,13 @@ pub(crate) struct Span {
     pub(crate) last: Timestamp,
     /// The first pack that looked and did not find it.
     pub(crate) closed: Option<Timestamp>,
+}
+
+impl Day {
+    /// Whether a run was expected between it and a moment.
+    pub(crate) fn is_late(&self, moment: Timestamp) -> bool {
+        self.cadence.is_some_and(|cadence| moment.duration_since(self.at) > cadence + cadence / 10)
+    }
 }
 
 /// A chain over time, for one source of facts.
@@ -66,6 +75,8 @@ pub(crate) struct Looked {
     pub(crate) regions: Vec<String>,
     /// Policies that were judged.
     pub(crate) policies: Vec<String>,
+    /// Type, account and region that were listed to the end; none where the facts come from code, which lists nothing.
+    pub(crate) listed: Option<BTreeSet<(String, String, String)>>,
 }
 
 impl History {
@@ -96,7 +107,8 @@ impl History {
 
     /// From the first complete pack to the last.
     pub(crate) fn period(&self) -> Option<(Timestamp, Timestamp)> {
-        Some((self.complete().next()?.0.at, self.complete().next_back()?.0.at))
+        let times = || self.complete().map(|(day, _)| day.at);
+        Some((times().min()?, times().max()?))
     }
 
     /// The longest time between two complete packs.
@@ -104,23 +116,29 @@ impl History {
         self.between().max_by_key(|(from, to)| to.duration_since(*from))
     }
 
-    /// Times without a complete pack that are longer than the cadence, by more than a tenth of it.
+    /// Times without a complete pack that are longer than was expected then, by more than a tenth.
     pub(crate) fn late(&self) -> Vec<(Timestamp, Timestamp)> {
-        let Some(cadence) = self.cadence else { return Vec::new() };
-        let allowed = cadence + cadence / 10;
-        self.between().filter(|(from, to)| to.duration_since(*from) > allowed).collect()
+        let days = self.in_time();
+        let pairs = days.iter().zip(days.iter().skip(1));
+        pairs.filter(|(from, to)| from.is_late(to.at)).map(|(from, to)| (from.at, to.at)).collect()
+    }
+
+    fn in_time(&self) -> Vec<&Day> {
+        let mut days: Vec<&Day> = self.complete().map(|(day, _)| day).collect();
+        days.sort_by_key(|day| (day.at, day.sequence));
+        days
     }
 
     fn between(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
-        let times: Vec<Timestamp> = self.complete().map(|(day, _)| day.at).collect();
+        let times: Vec<Timestamp> = self.in_time().into_iter().map(|day| day.at).collect();
         (1..times.len()).map(move |at| (times[at - 1], times[at]))
     }
 
     /// The last complete pack at a moment, and whether it was current then.
     pub(crate) fn at(&self, moment: Timestamp) -> Option<(&Day, &PackResult, bool)> {
-        let (day, result) = self.complete().rfind(|(day, _)| day.at <= moment)?;
-        let current = self.cadence.is_none_or(|cadence| moment.duration_since(day.at) <= cadence + cadence / 10);
-        Some((day, result, current))
+        let earlier = self.complete().filter(|(day, _)| day.at <= moment);
+        let (day, result) = earlier.max_by_key(|(day, _)| (day.at, day.sequence))?;
+        Some((day, result, !day.is_late(moment)))
     }
 }
 
@@ -150,9 +168,14 @@ pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -
             found.others += 1;
             continue;
         }
-        let at = manifest.result.as_ref().map_or(manifest.started, |result| result.as_of);
+        let at = manifest.result.as_ref().map_or(manifest.started, |result| moment(manifest, result));
         if let Some(result) = &manifest.result {
-            let looked = Looked { accounts: result.accounts.clone(), regions: result.regions.clone(), policies: result.policies.clone() };
+            let looked = Looked {
+                accounts: result.accounts.clone(),
+                regions: result.regions.clone(),
+                policies: result.policies.clone(),
+                listed: if of_code(&result.source) { None } else { Some(chain.listed(manifest)?) },
+            };
             step(&mut open, &mut found.spans, &chain.open_findings(manifest)?, &looked, at);
         }
         found.days.push(Day {
@@ -162,12 +185,23 @@ pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -
             at,
             started: manifest.started,
             key: manifest.key.clone(),
+            cadence: manifest.cadence.map(SignedDuration::from_secs),
             result: manifest.result.clone(),
         });
     }
     found.spans.extend(open.into_values());
     found.sort();
     Ok(found)
+}
+
+/// Whether facts come from code.
+pub(crate) fn of_code(source: &str) -> bool {
+    matches!(source, "plan" | "state" | "template")
+}
+
+/// The moment that a pack speaks of: when AWS was asked. Of code, when it was judged. Never one that the caller chose.
+fn moment(manifest: &Manifest, result: &PackResult) -> Timestamp {
+    if of_code(&result.source) { manifest.started } else { result.run_started }
 }
 
 fn key(finding: &OpenFinding) -> String {
@@ -177,25 +211,36 @@ fn key(finding: &OpenFinding) -> String {
 /// Brings what is open forward by one pack.
 fn step(open: &mut BTreeMap<String, Span>, done: &mut Vec<Span>, now: &[OpenFinding], result: &Looked, at: Timestamp) {
     let current: BTreeSet<String> = now.iter().map(key).collect();
-    let seen: BTreeSet<&str> = now.iter().map(|finding| finding.fingerprint.as_str()).collect();
+    // What is known of it now; that it is unknown mends nothing.
+    let known: BTreeSet<&str> = now.iter().filter(|f| f.verdict != "unknown").map(|finding| finding.fingerprint.as_str()).collect();
+    let unknown: BTreeSet<&str> = now.iter().filter(|f| f.verdict == "unknown").map(|finding| finding.fingerprint.as_str()).collect();
     // Where nothing of a type could be seen, nothing is known to be mended.
-    let blind: BTreeSet<(&str, &str, &str)> = now
-        .iter()
-        .filter(|finding| finding.resource.is_empty())
-        .map(|finding| (finding.policy.as_str(), finding.account.as_str(), finding.region.as_str()))
-        .collect();
+    let blind: Vec<&OpenFinding> = now.iter().filter(|finding| finding.resource.is_empty()).collect();
+    let anywhere = |region: &str| matches!(region, "global" | "*");
     let looked = |finding: &OpenFinding| {
-        let global = matches!(finding.region.as_str(), "global" | "*");
-        let in_scope = result.accounts.contains(&finding.account) && (global || result.regions.contains(&finding.region));
-        let place = (finding.policy.as_str(), finding.account.as_str());
-        let blind = [finding.region.as_str(), "*"].into_iter().any(|region| blind.contains(&(place.0, place.1, region)));
-        result.policies.contains(&finding.policy) && in_scope && !blind
+        let in_scope =
+            result.accounts.contains(&finding.account) && (anywhere(&finding.region) || result.regions.contains(&finding.region));
+        let is_blind = blind.iter().any(|f| {
+            let account = f.account == finding.account || matches!(f.account.as_str(), "" | "*");
+            let region = f.region == finding.region || anywhere(&f.region) || anywhere(&finding.region);
+            f.policy == finding.policy && account && region
+        });
+        // Facts about code are listed nowhere.
+        let is_listed = result.listed.as_ref().is_none_or(|listed| {
+            let place = |region: &str| (finding.kind.clone(), finding.account.clone(), region.to_owned());
+            finding.kind.starts_with("Code::")
+                || finding.resource.is_empty()
+                || listed.contains(&place(&finding.region))
+                || listed.contains(&place("global"))
+        });
+        result.policies.contains(&finding.policy) && in_scope && !is_blind && is_listed
     };
     let ended: Vec<String> = open
         .iter()
         .filter(|(key, span)| {
-            let turned = seen.contains(span.finding.fingerprint.as_str());
-            !current.contains(*key) && (turned || looked(&span.finding))
+            let fingerprint = span.finding.fingerprint.as_str();
+            let turned = known.contains(fingerprint);
+            !current.contains(*key) && (turned || (!unknown.contains(fingerprint) && looked(&span.finding)))
         })
         .map(|(key, _)| key.clone())
         .collect();

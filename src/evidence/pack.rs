@@ -89,6 +89,10 @@ impl<'a> Packing<'a> {
                 None => return Err(Error::broken(folder_of(entry.sequence), "its manifest cannot be read: verify the chain first")),
             },
         };
+        if begin.signer.is_none() && last.as_ref().is_some_and(|(manifest, _)| manifest.public_key.is_some()) {
+            let reason = "the pack before is signed, and this one would not be: give the key with --sign, or name another folder";
+            return Err(Error { io: true, ..Error::broken(root.display(), reason) });
+        }
         let sequence = last.as_ref().map_or(1, |(manifest, _)| manifest.sequence + 1);
         let mut known = BTreeSet::new();
         for entry in earlier.iter().flat_map(|chain| &chain.entries) {
@@ -288,6 +292,10 @@ fn finish(
     }
     replace(&folder.join("SHA256SUMS"), sums::text(manifest, &hash, needed).as_bytes())?;
     replace(&folder.join("manifest.json"), &bytes)?;
+    #[cfg(unix)]
+    for place in [folder, root] {
+        File::open(place).and_then(|place| place.sync_all()).map_err(|e| Error::io(place, &e))?;
+    }
     let size = |path: String| fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
     let objects: u64 = manifest.objects_added.iter().filter_map(|hash| object_path(hash)).map(size).sum();
     let files: u64 = manifest.files.iter().map(|file| file.bytes).sum();
@@ -307,6 +315,17 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether the last folder of a chain holds nothing but what is written before the record of a start.
+pub(super) fn begins_only(chain: &Chain, sequence: u64) -> bool {
+    let prefix = format!("{}/", folder_of(sequence));
+    let inner = chain.tree.paths().into_iter().filter_map(|path| path.strip_prefix(&prefix));
+    inner.into_iter().all(|path| {
+        let path = path.strip_suffix(".tmp").unwrap_or(path);
+        matches!(path, "started.json.minisig" | "started.json.intoto.jsonl")
+            || (path == "started.json" && !chain.tree.has(&format!("{prefix}{path}")))
+    })
+}
+
 /// The chain in a folder; none if there is no pack in it yet.
 fn chain_in(root: &Path) -> Result<Option<Chain>, Error> {
     let tree = Tree::folder(root)?;
@@ -322,11 +341,22 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<(),
     }
     let name = folder_of(last.sequence);
     let folder = root.join(&name);
-    if !chain.tree.has(&format!("{name}/started.json")) {
+    if begins_only(chain, last.sequence) {
         // It was killed before it could say anything: no call had been made, and its number is free.
         return fs::remove_dir_all(&folder).map_err(|e| Error::io(&folder, &e));
     }
     let (started, started_sha256) = last.started.as_ref().map_err(Clone::clone)?;
+    let before = chain.entries.iter().rev().nth(1).and_then(|entry| entry.sealed());
+    let follows = match (before, &started.previous) {
+        (None, None) => last.sequence == 1,
+        (Some((manifest, hash)), Some(previous)) => {
+            previous.sequence == manifest.sequence && previous.manifest_sha256 == hash && started.chain.as_ref() == Some(&manifest.chain)
+        }
+        _ => false,
+    };
+    if started.sequence != last.sequence || !follows {
+        return Err(Error::broken(format!("{name}/started.json"), "it does not follow the pack before it: verify the chain first"));
+    }
     let mut known = BTreeSet::new();
     for entry in &chain.entries {
         known.extend(entry.sealed().into_iter().flat_map(|(manifest, _)| manifest.objects_added.iter()));
@@ -372,6 +402,9 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<(),
             "its manifest was missing when the next run began, though what signs it was there: it was taken away, or the run was \
                  killed in that moment"
         }
+        false if files.iter().any(|file| file.path.starts_with("findings.json")) => {
+            "it had verdicts already, but no manifest, when the next run began: the run was killed, or the manifest was taken away"
+        }
         false => "the run was killed: the next run found it like this",
     };
     let manifest = Manifest {
@@ -401,6 +434,9 @@ pub(super) const LOCK: &str = ".lock";
 
 fn lock(root: &Path) -> Result<File, Error> {
     let path = root.join(LOCK);
+    if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+        return Err(Error { io: true, ..Error::broken(path.display(), "it is a link or a folder, not a file: remove it") });
+    }
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| Error::io(&path, &e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -431,6 +467,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&beside)?;
         file.write_all(bytes)?;
+        file.sync_all()?;
         drop(file);
         fs::rename(&beside, path)
     };

@@ -26,7 +26,11 @@ fn at(day: i64) -> Timestamp {
 }
 
 fn begin<'k>(root: &Path, day: i64, key: Option<&'k SecretKey>) -> Packing<'k> {
-    let begin = Begin {
+    Packing::begin(Begin { signer: key.map(|key| key as &dyn super::sign::Signer), ..unsigned(root, day) }).unwrap()
+}
+
+fn unsigned<'k>(root: &Path, day: i64) -> Begin<'_, 'k> {
+    Begin {
         root,
         now: at(day),
         tool: Tool { name: "keur 0.1.0".to_owned(), sha256: None },
@@ -34,9 +38,8 @@ fn begin<'k>(root: &Path, day: i64, key: Option<&'k SecretKey>) -> Packing<'k> {
         policies_sha256: "sha256:00",
         run_by: BTreeMap::new(),
         cadence: Some(24 * 3600),
-        signer: key.map(|key| key as &dyn super::sign::Signer),
-    };
-    Packing::begin(begin).unwrap()
+        signer: None,
+    }
 }
 
 fn finding(resource: &str, verdict: &str) -> OpenFinding {
@@ -67,6 +70,13 @@ fn write(mut packing: Packing<'_>, day: i64, open: &[OpenFinding]) {
     packing.plain("rules.json", "rules", &serde_json::to_vec(&rules).unwrap()).unwrap();
     packing.packed("index.jsonl", "index", &index).unwrap();
     packing.packed("open.json", "open", &serde_json::to_vec(open).unwrap()).unwrap();
+    packing.packed("findings.json", "findings", b"findings").unwrap();
+    let listed = open.iter().all(|f| !f.resource.is_empty());
+    let population = serde_json::json!([{
+        "type": "AWS::RDS::DBInstance", "account": "111111111111", "region": "eu-central-1",
+        "listed": 1, "judged": 1, "out_of_scope": 0, "complete": listed
+    }]);
+    packing.plain("population.json", "population", &serde_json::to_vec(&population).unwrap()).unwrap();
     packing.packed("exports/a.csv", "export", b"a,b\n").unwrap();
     let met = if open.iter().any(|f| f.verdict == "deviation") { "not met" } else { "met" };
     let result = PackResult {
@@ -235,11 +245,98 @@ fn signatures_of_another_key_or_none_are_found() {
     let other = super::sign::Signer::public_key(&other);
     let (chain, _) = Chain::open(&root).unwrap();
     let found = verify(&chain, None, &[other]).problems;
-    assert!(found.iter().all(|p| p.reason.contains("another key")) && found.len() == 2, "{found:?}");
+    assert!(found.iter().all(|p| p.reason.contains("another key")) && found.len() == 4, "{found:?}");
     // Without any key that is given, it is said whose it is.
     assert!(matches!(verify(&chain, None, &[]).notes.as_slice(), [Note::UnknownKey(packs, _)] if *packs == [1, 2]));
-    write(begin(&root, 2, None), 2, &[]);
-    assert!(problems(&root).iter().any(|p| p.starts_with("pack-000003/manifest.json") && p.contains("nobody signed it")));
+    // A chain that is signed goes on being signed.
+    let error = Packing::begin(unsigned(&root, 2)).err().unwrap();
+    assert!(error.io && error.reason.contains("the pack before is signed"), "{error}");
+    let (_folder, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(begin(root.path(), 0, None), 0, &[]);
+    let found = problems(root.path());
+    for name in ["started", "manifest"] {
+        assert!(found.contains(&format!("pack-000001/{name}.json: nobody signed it")), "{found:?}");
+    }
+}
+
+/// What somebody without the key puts behind the last pack is neither accepted nor sealed with the key.
+#[test]
+fn a_start_that_nobody_signed_is_not_taken_for_a_run_that_was_killed() {
+    let (_folder, root) = chain(1);
+    let (opened, _) = Chain::open(&root).unwrap();
+    let (manifest, hash) = opened.entries[0].sealed().unwrap();
+    let (started, _) = opened.entries[0].started.clone().unwrap();
+    let previous = super::manifest::Previous { sequence: 1, manifest_sha256: hash.to_owned() };
+    let planted =
+        super::Started { chain: Some(manifest.chain.clone()), sequence: 2, previous: Some(previous), public_key: None, ..started };
+    let folder = root.join("pack-000002");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("started.json"), super::manifest::canonical(&planted)).unwrap();
+    assert!(problems(&root).contains(&"pack-000002/started.json: nobody signed it".to_owned()), "{:?}", problems(&root));
+    // One of another number breaks nothing: it is refused, and nothing is signed.
+    let elsewhere = super::Started { sequence: 40, ..planted };
+    fs::write(folder.join("started.json"), super::manifest::canonical(&elsewhere)).unwrap();
+    let key = key();
+    let error = Packing::begin(Begin { signer: Some(&key), ..unsigned(&root, 1) }).err().unwrap();
+    assert!(!error.io && error.reason.contains("does not follow"), "{error}");
+    assert!(!folder.join("manifest.json").exists());
+}
+
+#[test]
+fn a_pack_that_lost_its_record_is_never_removed() {
+    let (_folder, root) = chain(2);
+    for name in ["started.json", "manifest.json"] {
+        fs::remove_file(root.join("pack-000002").join(name)).unwrap();
+    }
+    let before = files(&root);
+    let key = key();
+    let error = Packing::begin(Begin { signer: Some(&key), ..unsigned(&root, 2) }).err().unwrap();
+    assert!(!error.io && error.file.contains("pack-000002/started.json"), "{error}");
+    assert_eq!(files(&root), before);
+    // Only what holds nothing but the beginning of a record goes.
+    let (_folder, root) = chain(1);
+    fs::create_dir(root.join("pack-000002")).unwrap();
+    fs::write(root.join("pack-000002/started.json.minisig"), "x").unwrap();
+    assert_eq!(problems(&root), [""; 0]);
+    write(begin(&root, 1, Some(&key)), 1, &[]);
+    assert_eq!(problems(&root), [""; 0]);
+}
+
+#[test]
+fn numbers_that_nobody_reaches_are_told_at_once() {
+    let (_folder, root) = chain(1);
+    fs::create_dir(root.join("pack-50000000")).unwrap();
+    fs::write(root.join("pack-50000000/a"), "x").unwrap();
+    let found = problems(&root);
+    assert!(
+        found.len() < 10 && found.iter().any(|p| p.starts_with("pack-000002: it is missing, and all up to pack-49999999")),
+        "{found:?}"
+    );
+    fs::rename(root.join("pack-50000000"), root.join("pack-18446744073709551615")).unwrap();
+    assert!(problems(&root).iter().any(|p| p.contains("not part of the chain")), "{:?}", problems(&root));
+}
+
+#[test]
+fn a_run_that_looks_at_less_is_told_whatever_came_between() {
+    let (_folder, root) = chain(1);
+    let key = key();
+    begin(&root, 1, Some(&key)).abort("no credentials", at(1)).unwrap();
+    let mut packing = begin(&root, 2, Some(&key));
+    let rule = packing.object(b"id: other\n").unwrap();
+    let rules = vec![RuleFile { kind: "policies".to_owned(), name: "a.yaml".to_owned(), sha256: rule }];
+    packing.plain("rules.json", "rules", &serde_json::to_vec(&rules).unwrap()).unwrap();
+    packing.packed("findings.json", "findings", b"findings").unwrap();
+    let (chain, _) = Chain::open(&root).unwrap();
+    let result = chain.entries[0].sealed().unwrap().0.result.clone().unwrap();
+    let less = PackResult { regions: Vec::new(), policies: Vec::new(), run_started: at(2), run_finished: at(2), ..result };
+    packing.seal(less, at(2)).unwrap();
+    let (chain, _) = Chain::open(&root).unwrap();
+    let checked = verify(&chain, None, &[public()]);
+    assert_eq!(checked.problems, []);
+    let without = vec!["eu-central-1".to_owned(), "the policy rds-encrypted".to_owned()];
+    assert!(checked.notes.contains(&Note::Narrower(3, without)), "{:?}", checked.notes);
+    assert!(checked.notes.contains(&Note::Rules(3, vec!["policies".to_owned()])), "{:?}", checked.notes);
+    assert!(checked.notes.contains(&Note::AsOf(3, at(0))), "{:?}", checked.notes);
 }
 
 #[test]
@@ -271,18 +368,9 @@ fn a_run_that_was_killed_is_sealed_as_aborted_by_the_next() {
 #[test]
 fn two_runs_do_not_write_to_one_chain() {
     let (_folder, root) = chain(1);
-    let _at_work = begin(&root, 1, None);
-    let begin = Begin {
-        root: &root,
-        now: at(1),
-        tool: Tool { name: "keur 0.1.0".to_owned(), sha256: None },
-        source: "live",
-        policies_sha256: "sha256:00",
-        run_by: BTreeMap::new(),
-        cadence: None,
-        signer: None,
-    };
-    let error = Packing::begin(begin).err().unwrap();
+    let key = key();
+    let _at_work = begin(&root, 1, Some(&key));
+    let error = Packing::begin(unsigned(&root, 1)).err().unwrap();
     assert!(error.io && error.reason.contains("another run"), "{error}");
 }
 
@@ -375,18 +463,20 @@ fn a_manifest_of_another_schema_is_refused_by_name() {
 fn findings_are_open_from_the_first_pack_that_has_them_to_the_first_that_looked_and_had_them_not() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("chain");
-    let days: [&[OpenFinding]; 6] = [
+    let days: [&[OpenFinding]; 7] = [
         &[],
         &[finding("arn:one", "deviation")],
         // Nobody could look: nothing is known to be mended.
         &[OpenFinding { fingerprint: sha256(b"unseen"), ..finding("", "unknown") }],
         &[finding("arn:one", "deviation"), finding("arn:two", "deviation")],
+        // What is unknown of it now is not mended.
+        &[finding("arn:one", "deviation"), finding("arn:two", "unknown")],
         &[finding("arn:two", "excepted")],
         &[],
     ];
     for (day, open) in (0..).zip(days) {
         // A day without a run.
-        let day = if day > 4 { day + 1 } else { day };
+        let day = if day > 5 { day + 1 } else { day };
         write(begin(&root, day, None), day, open);
     }
     let (chain, _) = Chain::open(&root).unwrap();
@@ -396,17 +486,18 @@ fn findings_are_open_from_the_first_pack_that_has_them_to_the_first_that_looked_
     assert_eq!(
         spans,
         [
-            ("arn:one", "deviation", at(1), Some(at(4))),
+            ("arn:one", "deviation", at(1), Some(at(5))),
             ("", "unknown", at(2), Some(at(3))),
-            ("arn:two", "deviation", at(3), Some(at(4))),
-            ("arn:two", "excepted", at(4), Some(at(6))),
+            ("arn:two", "deviation", at(3), Some(at(5))),
+            ("arn:two", "unknown", at(4), Some(at(5))),
+            ("arn:two", "excepted", at(5), Some(at(7))),
         ]
     );
-    assert_eq!(history.late(), [(at(4), at(6))]);
-    assert_eq!(history.largest_gap(), Some((at(4), at(6))));
+    assert_eq!(history.late(), [(at(5), at(7))]);
+    assert_eq!(history.largest_gap(), Some((at(5), at(7))));
     let verdict = |day| history.at(at(day)).map(|(day, result, current)| (day.sequence, result.controls["A.8.24"].clone(), current));
     assert_eq!(verdict(0), Some((1, "met".to_owned(), true)));
     assert_eq!(verdict(3), Some((4, "not met".to_owned(), true)));
-    assert_eq!(verdict(9), Some((6, "met".to_owned(), false)));
+    assert_eq!(verdict(9), Some((7, "met".to_owned(), false)));
     assert_eq!(history.at(at(-1)).map(|(day, ..)| day.sequence), None);
 }

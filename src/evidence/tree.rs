@@ -8,9 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use super::Error;
 
 /// The most that is read of one file.
-pub(crate) const LARGEST_FILE: u64 = 1 << 30;
+pub(crate) const LARGEST_FILE: u64 = 512 << 20;
 /// The most that an archive may unpack to.
-const LARGEST_ARCHIVE: u64 = 4 << 30;
+const LARGEST_ARCHIVE: u64 = 1 << 30;
 /// The most files that anything may have.
 const MOST_FILES: usize = 2_000_000;
 /// Folders below folders.
@@ -50,7 +50,8 @@ impl Tree {
         let mut archive = tar::Archive::new(plain.take(LARGEST_ARCHIVE));
         let mut files = BTreeMap::new();
         let mut total = 0;
-        for entry in archive.entries().map_err(|e| damaged(&e))? {
+        // Long names and other extensions would be read into memory before anything can be said of them.
+        for entry in archive.entries().map_err(|e| damaged(&e))?.raw(true) {
             let mut entry = entry.map_err(|e| damaged(&e))?;
             let named = entry.path().map_err(|e| damaged(&e))?.into_owned();
             let name =
@@ -152,7 +153,12 @@ fn walk(root: &Path, folder: &Path, depth: usize, files: &mut BTreeMap<String, u
         if !kind.is_file() {
             return Err(Error::broken(path.display(), "it is a link or a device, not a file"));
         }
-        let size = entry.metadata().map_err(|e| failed(&e))?.len();
+        let size = match entry.metadata() {
+            Ok(meta) => meta.len(),
+            // Of a run that is at work: it was written under another name, and has its own now.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name.ends_with(".tmp") => continue,
+            Err(error) => return Err(failed(&error)),
+        };
         files.insert(name, size);
         if files.len() > MOST_FILES {
             return Err(Error::broken(root.display(), "there are more files than in any chain"));

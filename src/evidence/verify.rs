@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chain::{Chain, Entry, content, folder_of, object_of, object_path, rules_of, sequence_of, stored};
 use super::dsse::Envelope;
 use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
-use super::pack::{LOCK, stated};
+use super::pack::{LOCK, begins_only, stated};
 use super::sign::{DSSE, MINISIG, PublicKey, SignError};
 use super::timestamp::{self, REPLY, REQUEST};
 use super::{Error, sums};
@@ -30,8 +30,10 @@ pub(crate) enum Note {
     Narrower(u64, Vec<String>),
     /// An authority stamped a pack: number, and when. Whether it was that authority is for its certificate to tell.
     Stamped(u64, jiff::Timestamp),
-    /// The policies are others than in the pack before.
-    Rules(u64),
+    /// The rules are others than in the last pack over the same source: which kinds of them.
+    Rules(u64, Vec<String>),
+    /// Ages were measured against another moment than that of the run.
+    AsOf(u64, jiff::Timestamp),
 }
 
 /// What was checked, and what came of it.
@@ -68,8 +70,13 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Ch
         checked.packs.push(entry.sequence);
         let expected = previous.map_or(1, |previous| previous.sequence + 1);
         if only.is_none() {
-            for missing in expected..entry.sequence {
-                checked.problems.push(Error::broken(folder_of(missing), "it is missing: the chain skips it"));
+            match entry.sequence - expected.min(entry.sequence) {
+                0 => {}
+                1 => checked.problems.push(Error::broken(folder_of(expected), "it is missing: the chain skips it")),
+                _ => {
+                    let reason = format!("it is missing, and all up to {}: the chain skips them", folder_of(entry.sequence - 1));
+                    checked.problems.push(Error::broken(folder_of(expected), reason));
+                }
             }
         }
         one(chain, entry, &mut needed, &mut read, &mut checked);
@@ -86,6 +93,10 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Ch
             match signature(chain, entry, name, named, &comment, keys) {
                 Ok(Some(true)) if name == "manifest.json" => checked.signed.push(entry.sequence),
                 Ok(Some(true)) => {}
+                Ok(found) if name == "started.json" && !keys.is_empty() => {
+                    let reason = if found.is_none() { "nobody signed it" } else { "it is signed by another key than was given" };
+                    checked.problems.push(Error::broken(format!("{}/started.json", folder_of(entry.sequence)), reason));
+                }
                 Ok(Some(false)) if name == "manifest.json" => {
                     unknown.entry(named.unwrap_or_default().to_owned()).or_default().push(entry.sequence);
                 }
@@ -116,6 +127,7 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Ch
         if only.is_none() || before.is_some() {
             link(before, entry, &mut checked);
         }
+        narrower(chain, entry, &mut checked);
         previous = Some(entry);
     }
     if !keys.is_empty() {
@@ -153,6 +165,7 @@ pub(super) fn was_signed(chain: &Chain, sequence: u64) -> bool {
 fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut BTreeMap<String, u64>, checked: &mut Checked) {
     let folder = folder_of(entry.sequence);
     match &entry.started {
+        Err(_) if entry.manifest == Ok(None) && begins_only(chain, entry.sequence) => {}
         Err(problem) => checked.problems.push(problem.clone()),
         Ok((started, _)) if started.sequence != entry.sequence => {
             checked.problems.push(Error::broken(format!("{folder}/started.json"), format!("it is of pack {}", started.sequence)));
@@ -184,10 +197,15 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
             checked.problems.push(Error::broken(of("manifest.json"), "it names another pack before it than the record of the start"));
         }
     }
+    for reason in contradictions(manifest) {
+        checked.problems.push(Error::broken(of("manifest.json"), reason));
+    }
     let mut own = BTreeSet::new();
+    let mut of_pack = BTreeSet::new();
     for file in &manifest.files {
         if !own.insert(file.path.as_str()) || !is_inside(&file.path) {
-            checked.problems.push(Error::broken(of("manifest.json"), format!("it names `{}` twice, or out of its folder", file.path)));
+            let reason = format!("it names {:?} twice, or as no file of a pack is named", file.path);
+            checked.problems.push(Error::broken(of("manifest.json"), reason));
             continue;
         }
         // What a file unpacks to is looked at by whoever reads it; here, of those that name others.
@@ -198,18 +216,17 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
                 checked.files += 1;
                 checked.bytes += file.bytes;
                 match objects_in(file, &bytes, &folder) {
-                    Ok(objects) => needed.extend(objects),
+                    Ok(objects) => of_pack.extend(objects),
                     Err(problem) => checked.problems.push(problem),
                 }
             }
             Err(problem) => checked.problems.push(problem),
         }
     }
-    let mut of_pack: BTreeSet<String> = pack_needs(chain, &folder, manifest);
     if manifest.ended == Ended::Aborted {
         of_pack.extend(manifest.objects_added.iter().cloned());
-        needed.extend(manifest.objects_added.iter().cloned());
     }
+    needed.extend(of_pack.iter().cloned());
     if of_pack.len() as u64 != manifest.objects_needed {
         let reason = format!("it says that it needs {} objects, its files name {}", manifest.objects_needed, of_pack.len());
         checked.problems.push(Error::broken(of("manifest.json"), reason));
@@ -258,8 +275,34 @@ fn beside(chain: &Chain, folder: &str, suffix: &str) -> Option<Vec<u8>> {
 const BESIDE: &[&str] =
     &["manifest.json", "SHA256SUMS", "manifest.json.minisig", "manifest.json.intoto.jsonl", "manifest.json.tsr", "manifest.json.tsq"];
 
+/// Whether a path is one that files of packs have.
 fn is_inside(path: &str) -> bool {
-    !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\\')
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    path.chars().all(plain) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+/// What a manifest says that cannot be so together.
+fn contradictions(manifest: &Manifest) -> Vec<String> {
+    let mut found = Vec::new();
+    let complete = manifest.ended == Ended::Complete;
+    if complete != manifest.result.is_some() || complete == manifest.reason.is_some() {
+        found.push("a run is complete and has a result, or is aborted and has a reason".to_owned());
+    }
+    if manifest.cadence.is_some_and(|seconds| !(3600..=3600 * 87_600).contains(&seconds)) {
+        found.push("its cadence is not between an hour and ten years".to_owned());
+    }
+    for role in ["started", "run", "rules", "tape", "index", "estate", "before", "declared", "population", "findings", "open"] {
+        if manifest.files.iter().filter(|file| file.role == role).count() > 1 {
+            found.push(format!("it names more than one file as its {role}"));
+        }
+    }
+    let findings = manifest.files.iter().find(|file| file.role == "findings").map(|f| f.content.as_ref().map_or(&f.sha256, |c| &c.sha256));
+    if let Some(result) = &manifest.result
+        && findings != Some(&result.findings_sha256)
+    {
+        found.push("the findings that its result is of are not those that it names".to_owned());
+    }
+    found
 }
 
 /// The members that name objects.
@@ -269,7 +312,14 @@ const NAMING: &[&str] = &["rules", "index"];
 fn objects_in(file: &FileEntry, bytes: &[u8], folder: &str) -> Result<BTreeSet<String>, Error> {
     #[derive(serde::Deserialize)]
     struct Line {
-        outcome: serde_json::Value,
+        outcome: Answer,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Answer {
+        Response { body: String },
+        TimedOut,
+        Unreachable,
     }
     match file.role.as_str() {
         "rules" => Ok(rules_of(bytes)?.into_iter().map(|rule| rule.sha256).collect()),
@@ -278,8 +328,8 @@ fn objects_in(file: &FileEntry, bytes: &[u8], folder: &str) -> Result<BTreeSet<S
             let mut found = BTreeSet::new();
             for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
                 let line: Line = serde_json::from_slice(line).map_err(|e| wrong(at, e.to_string()))?;
-                if let Some(body) = line.outcome.get("response").and_then(|response| response.get("body")).and_then(|body| body.as_str()) {
-                    found.insert(body.to_owned());
+                if let Answer::Response { body } = line.outcome {
+                    found.insert(body);
                 }
             }
             Ok(found)
@@ -418,24 +468,51 @@ fn link(before: Option<&Entry>, entry: &Entry, checked: &mut Checked) {
     if started.time < earlier.sealed {
         checked.notes.push(Note::Clock(entry.sequence));
     }
-    let results = entry.sealed().and_then(|(manifest, _)| manifest.result.as_ref()).zip(earlier.result.as_ref());
-    if let Some((now, then)) = results.filter(|(now, then)| now.source == then.source) {
-        let gone = |now: &[String], then: &[String]| then.iter().filter(|one| !now.contains(one)).cloned().collect::<Vec<_>>();
-        let narrower = [gone(&now.accounts, &then.accounts), gone(&now.regions, &then.regions)].concat();
-        if !narrower.is_empty() {
-            checked.notes.push(Note::Narrower(entry.sequence, narrower));
+}
+
+/// What a run did not look at, or was judged by otherwise, compared with the last complete one over the same source.
+fn narrower(chain: &Chain, entry: &Entry, checked: &mut Checked) {
+    let Some((manifest, _)) = entry.sealed() else { return };
+    let Some(now) = &manifest.result else { return };
+    if now.as_of != now.run_started {
+        checked.notes.push(Note::AsOf(entry.sequence, now.as_of));
+    }
+    let earlier = chain.entries.iter().rev().filter(|other| other.sequence < entry.sequence).filter_map(Entry::sealed);
+    let of_source = |(other, _): (&'_ Manifest, &str)| other.result.as_ref().filter(|r| r.source == now.source).map(|_| other.clone());
+    let Some(before) = earlier.into_iter().find_map(of_source) else { return };
+    let Some(then) = &before.result else { return };
+    let gone = |now: &[String], then: &[String]| then.iter().filter(|one| !now.contains(one)).cloned().collect::<Vec<_>>();
+    let mut without = [gone(&now.accounts, &then.accounts), gone(&now.regions, &then.regions)].concat();
+    let policies = gone(&now.policies, &then.policies);
+    match policies.as_slice() {
+        [] => {}
+        [one] => without.push(format!("the policy {one}")),
+        many => without.push(format!("{} policies", many.len())),
+    }
+    if !without.is_empty() {
+        checked.notes.push(Note::Narrower(entry.sequence, without));
+    }
+    let kinds = |manifest: &Manifest| -> Option<BTreeMap<String, BTreeSet<String>>> {
+        let mut kinds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for rule in rules_of(&chain.file(manifest, "rules").ok()?).ok()? {
+            kinds.entry(rule.kind).or_default().insert(rule.sha256);
         }
-        if now.policies_sha256 != then.policies_sha256 {
-            checked.notes.push(Note::Rules(entry.sequence));
-        }
+        Some(kinds)
+    };
+    let (Some(now), Some(then)) = (kinds(manifest), kinds(&before)) else { return };
+    let all: BTreeSet<&String> = now.keys().chain(then.keys()).collect();
+    let changed: Vec<String> = all.into_iter().filter(|kind| now.get(*kind) != then.get(*kind)).cloned().collect();
+    if !changed.is_empty() {
+        checked.notes.push(Note::Rules(entry.sequence, changed));
     }
 }
 
 /// Files that belong to no pack, and objects that no pack brought in or that nobody needs.
 fn strangers(chain: &Chain, only: Option<u64>, needed: &BTreeSet<String>, added: &BTreeMap<&str, u64>, checked: &mut Checked) {
-    let unfinished = checked.notes.iter().any(|note| matches!(note, Note::Unfinished(_)));
+    // Of a run that is at work, or was killed.
+    let unfinished = chain.entries.last().is_some_and(|last| last.manifest == Ok(None));
     for path in chain.tree.paths() {
-        if path == LOCK {
+        if path == LOCK || (unfinished && path.ends_with(".tmp")) {
             continue;
         }
         if let Some(hash) = object_of(path) {

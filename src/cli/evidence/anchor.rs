@@ -48,6 +48,7 @@ pub(super) fn run(args: AnchorArgs, terminal: &Terminal, head: impl FnOnce(&Path
         if place.starts_with(S3) {
             lock(place, &head, &args, terminal)?;
         } else {
+            output::check_writable(Path::new(place))?;
             let written = anchor::append(Path::new(place), &head)?;
             terminal.say(&format!("{place}: pack {} {}", head.sequence, word(written)));
         }

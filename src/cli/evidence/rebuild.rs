@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::super::check::{Output, lang, output_of, refuse_two_on_stdout};
 use super::super::config::{self, Config};
-use super::super::judge::{Given, Judged};
+use super::super::judge::{Given, Judged, saved};
 use super::super::setup::{Rules, Setup, finish};
 use super::super::source::{Asks, Sourced};
 use super::super::{Failure, Outcome, Terminal, output};
@@ -51,6 +51,8 @@ struct Rebuilt {
     given: Given,
     judged: Judged,
     rules: Vec<(RuleFile, Vec<u8>)>,
+    /// Types that this program knows and that of the pack did not.
+    later: Vec<String>,
 }
 
 /// Whether a path is that of a pack, a chain or the archive of a pack.
@@ -185,6 +187,20 @@ pub(crate) fn estate_of(path: &Path, setup: &Setup) -> Result<Sourced, Failure> 
 
 fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &Terminal) -> Result<Rebuilt, Failure> {
     let record = record(chain, manifest)?;
+    let has = |role: &str| manifest.files.iter().any(|file| file.role == role);
+    let asked = has(role::INDEX) || has(role::TAPE);
+    let expected = match result.source.as_str() {
+        "live" | "demo" | "replay" => Basis::Responses,
+        _ => Basis::Estate,
+    };
+    let folder = folder_of(manifest.sequence);
+    if result.basis != expected || asked != (expected == Basis::Responses) || record.source != result.source {
+        let reason = "what it is judged from does not fit where its facts come from";
+        return Err(Error::broken(format!("{folder}/manifest.json"), reason).into());
+    }
+    if manifest.tool.name == crate::tool() && !setup_knows(&record) {
+        return Err(Error::broken(format!("{folder}/run.json"), "it does not name the types that its program knows").into());
+    }
     let rules = chain.rules(manifest)?;
     let (setup, ignore) = setup_of(&record, &rules, terminal)?;
     let mut sourced = sourced(chain, manifest, result, &record, &setup)?;
@@ -202,7 +218,14 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
     let asks = Asks { everything: record.everything, record: false };
     let given = Given { declared, fail_on: record.fail_on, all: record.all, asks };
     let judged = given.judge(&setup, sourced, terminal);
-    Ok(Rebuilt { setup, given, judged, rules })
+    let later = setup.registry.names().filter(|name| !record.types.iter().any(|known| known == name)).map(str::to_owned).collect();
+    Ok(Rebuilt { setup, given, judged, rules, later })
+}
+
+/// Whether a record names every type of this program.
+fn setup_knows(record: &RunRecord) -> bool {
+    let registry = crate::registry();
+    registry.names().all(|name| record.types.iter().any(|known| known == name))
 }
 
 /// `keur evidence replay`
@@ -221,8 +244,14 @@ pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
         )
         .into());
     }
-    if sha256(&then) != result.findings_sha256 || report.exit_code() != result.exit_code {
-        return Err(Error::broken(format!("{folder}/manifest.json"), "it does not say of the findings what they say").into());
+    let mut found = vec!["the findings"];
+    for (what, same) in also_the_same(&chain, manifest, result, &rebuilt, &now)? {
+        if !same {
+            return Err(
+                Error::broken(&folder, format!("evaluating the pack again gives the same findings, but not the same {what}")).into()
+            );
+        }
+        found.push(what);
     }
     let what = match result.basis {
         Basis::Responses => format!("{} answers of AWS, collected and judged again", rebuilt.judged.estate.run.calls),
@@ -230,9 +259,66 @@ pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
     };
     output::to_stdout(|out| {
         writeln!(out, "{folder}: the same findings, byte for byte ({} bytes, {})", then.len(), result.findings_sha256)?;
-        writeln!(out, "from {what}; {} findings", report.judgement.findings.len())
+        writeln!(out, "from {what}; {} findings", report.judgement.findings.len())?;
+        writeln!(out, "the same: {}", found.join(", "))?;
+        if !rebuilt.later.is_empty() {
+            writeln!(out, "left out, because the program that wrote the pack did not know them: {}", rebuilt.later.join(", "))?;
+        }
+        if manifest.tool.name != crate::tool() {
+            writeln!(
+                out,
+                "{} wrote the pack, this is {}: exports and reports may be written otherwise",
+                manifest.tool.name,
+                crate::tool()
+            )?;
+        }
+        Ok(())
     })?;
     Ok(0)
+}
+
+/// What else a pack holds that follows from its evidence, and whether it is what follows.
+fn also_the_same(
+    chain: &Chain,
+    manifest: &Manifest,
+    result: &PackResult,
+    rebuilt: &Rebuilt,
+    findings: &[u8],
+) -> Result<Vec<(&'static str, bool)>, Failure> {
+    let dossier = dossier_of(chain, manifest, result, rebuilt)?;
+    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, Some(&dossier));
+    let is = |role: &str, bytes: Vec<u8>| -> Result<bool, Failure> { Ok(chain.file(manifest, role)? == bytes) };
+    let mut all = vec![
+        ("result in the manifest", write::result_of(&report, &result.source, result.basis, findings) == *result),
+        ("list of what is open", is(role::OPEN, write::pretty(&write::open_findings(&report)))?),
+        ("population", is(role::POPULATION, write::pretty(&report.population))?),
+    ];
+    // Another version may write these otherwise.
+    if manifest.tool.name != crate::tool() {
+        return Ok(all);
+    }
+    if rebuilt.given.declared.is_none() {
+        all.push(("estate", is(role::ESTATE, saved(&rebuilt.judged.estate))?));
+    }
+    // Those tell of the packs before as well, which an archive does not hold.
+    if chain.entries.first().is_none_or(|first| first.sequence != 1) {
+        return Ok(all);
+    }
+    let by_path = |path: &str, bytes: Vec<u8>| {
+        let entry = manifest.files.iter().find(|file| file.path == path || file.path.strip_suffix(".zst") == Some(path));
+        entry.is_some_and(|file| file.content.as_ref().map_or(&file.sha256, |content| &content.sha256) == &sha256(&bytes))
+    };
+    let exports =
+        EXPORTS.iter().all(|(format, name)| by_path(&format!("exports/{name}"), write::written(&report, *format, Lang::default())));
+    all.push(("exports", exports));
+    let mut reports = manifest.files.iter().filter(|file| file.role == role::REPORT);
+    let same = |file: &crate::evidence::FileEntry| {
+        let code = file.path.strip_prefix("report.").and_then(|rest| rest.strip_suffix(".html"));
+        let lang = Lang::ALL.iter().find(|(known, _)| Some(*known) == code).map(|(_, lang)| *lang);
+        lang.is_some_and(|lang| by_path(&file.path, write::written(&report, Format::Html, lang)))
+    };
+    all.push(("report", reports.all(same)));
+    Ok(all)
 }
 
 /// The first line that differs, with what stands around it.

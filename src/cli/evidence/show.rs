@@ -52,6 +52,7 @@ pub(super) fn head(path: &Path) -> Result<Head, Failure> {
     if only.is_some() {
         return Err(Failure::usage(format!("{}: this is one pack", path.display())).hint("give the folder of the chain"));
     }
+    chain.check_links()?;
     let last = chain.entries.iter().rev().find_map(|entry| entry.sealed());
     let Some((manifest, hash)) = last else {
         return Err(Failure::usage(format!("{}: no pack of it is sealed", path.display())));
@@ -111,6 +112,9 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     if !args.anchors.is_empty() && only.is_some() {
         return Err(Failure::usage("--anchor is for a chain").hint("give the folder of the chain, not of one pack"));
     }
+    if let Some(sequence) = only {
+        chain.entry(sequence)?;
+    }
     let mut checked = evidence::verify(&chain, only, &keys);
     let anchored = against_anchors(args, &chain, &mut checked)?;
     let holds = checked.problems.is_empty();
@@ -159,8 +163,10 @@ fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, out: &mu
         writeln!(out, "  ✗ {}: {}", clear(&problem.file), clear(&problem.reason))?;
     }
     if checked.problems.is_empty() {
-        let links = if alone { "" } else { " Every link leads to the pack before it." };
-        writeln!(out, "  ✓ Every byte is what the manifests say.{links}")?;
+        let links = if alone { " The packs before it were not looked at." } else { " Every link leads to the pack before it." };
+        let unfinished = checked.notes.iter().any(|note| matches!(note, Note::Unfinished(_)));
+        let what = if unfinished { "Every byte of what is sealed" } else { "Every byte" };
+        writeln!(out, "  ✓ {what} is what the manifests say.{links}")?;
     }
     if !checked.signed.is_empty() {
         writeln!(out, "  ✓ {} signed by a key that was given.", packs_of(&checked.signed))?;
@@ -176,8 +182,12 @@ fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, out: &mu
         }
         (None, _) => {}
     }
-    for note in &checked.notes {
+    const MOST: usize = 20;
+    for note in checked.notes.iter().take(MOST) {
         writeln!(out, "  ! {}", clear(&self::note(note)))?;
+    }
+    if checked.notes.len() > MOST {
+        writeln!(out, "  ! and {} more; --format json lists them all", checked.notes.len() - MOST)?;
     }
     if let Some((sequence, hash)) = &checked.head {
         writeln!(out, "chain {}\nhead  {} {hash}", clear(&checked.chain), folder_of(*sequence))?;
@@ -187,7 +197,8 @@ fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, out: &mu
 
 /// Text of files for a terminal: nothing in it moves the cursor.
 fn clear(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let moves = |c: char| c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn packs_of(packs: &[u64]) -> String {
@@ -211,7 +222,8 @@ fn note(note: &Note) -> String {
         Note::Stamped(sequence, time) => {
             format!("Pack {sequence} has a time stamp of {time}; whose it is, openssl tells: keur evidence timestamp --check.")
         }
-        Note::Rules(sequence) => format!("Pack {sequence} was judged by other policies than the one before it."),
+        Note::Rules(sequence, kinds) => format!("Pack {sequence} was judged by other rules than the one before it: {}.", kinds.join(", ")),
+        Note::AsOf(sequence, as_of) => format!("Pack {sequence} measures ages against {as_of}, which is not when its run began."),
     }
 }
 
@@ -344,6 +356,7 @@ struct FindingOut<'a> {
 /// `keur evidence history`
 pub(crate) fn history(args: &HistoryArgs, terminal: &Terminal) -> Outcome {
     let (chain, _) = Chain::open(&args.chain)?;
+    chain.check_links()?;
     let history = evidence::history(&chain, None, args.source.as_deref())?;
     let Some((first, last)) = history.period() else {
         return Err(Failure::usage(format!("{}: no pack of a run over `{}` is complete", args.chain.display(), history.source))
@@ -480,6 +493,7 @@ fn table(
     if aborted > 0 {
         writeln!(out, "{aborted} aborted {}", if aborted == 1 { "run" } else { "runs" })?;
     }
+    writeln!(out, "as the manifests say: whether they hold, `keur evidence verify` tells")?;
     if history.others > 0 {
         writeln!(out, "{} packs of other sources are left out", history.others)?;
     }

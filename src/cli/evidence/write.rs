@@ -17,7 +17,7 @@ use crate::estate::Estate;
 use crate::evaluate::{Subject, Verdict, fingerprint};
 use crate::evidence::Caller;
 use crate::evidence::sign::Signer;
-use crate::evidence::{Basis, Begin, History, OpenFinding, PackResult, Packing, RuleFile, Tool, history, sha256};
+use crate::evidence::{Basis, Begin, History, OpenFinding, PackResult, Packing, RuleFile, Tool, history, of_code, sha256};
 use crate::framework::controls_of;
 use crate::policy::Severity;
 use crate::report::{CallLine, Counts, Dossier, Format, Lang, PackLine, RedactionLine, Report, Span, Style};
@@ -202,10 +202,7 @@ pub(super) struct Facts<'a> {
 
 /// `findings.json`: the report as `--format json` prints it.
 pub(super) fn findings(report: &Report<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let plain = plain(Lang::default());
-    report.write(Format::Json, plain, &mut bytes).expect("internal error: writing to memory cannot fail");
-    bytes
+    written(report, Format::Json, Lang::default())
 }
 
 /// How members of a pack are printed.
@@ -325,14 +322,13 @@ pub(super) fn dossier(
     let run = &report.estate.run;
     let mut past = earlier.unwrap_or_else(|| History::new(facts.chain, &facts.started.source));
     let lines = past.days.iter().map(pack_line).collect();
-    past.push(open, &looked_at(report), run.as_of);
+    let code = of_code(&facts.started.source);
+    // Of code, when it was judged; else when AWS was asked.
+    let at = if code { facts.started.time } else { run.started };
+    past.push(open, &looked_at(report, code), at);
     past.cadence = facts.cadence.map(SignedDuration::from_secs);
     let mut late = past.late();
-    if let (Some(cadence), Some((_, to))) = (past.cadence, past.period())
-        && run.as_of.duration_since(to) > cadence + cadence / 10
-    {
-        late.push((to, run.as_of));
-    }
+    late.extend(past.at(at).filter(|(_, _, current)| !current).map(|(day, _, _)| (day.at, at)));
     Dossier {
         chain: facts.chain.to_owned(),
         sequence: facts.sequence,
@@ -385,13 +381,49 @@ fn pack_line(day: &crate::evidence::Day) -> PackLine {
 }
 
 /// What a run looked at, for those who ask whether it could have seen that something is mended.
-fn looked_at(report: &Report<'_>) -> crate::evidence::Looked {
+fn looked_at(report: &Report<'_>, code: bool) -> crate::evidence::Looked {
     let run = &report.estate.run;
     crate::evidence::Looked {
         accounts: run.accounts.iter().map(|a| a.id.clone()).collect(),
         regions: run.regions.clone(),
         policies: report.policies.iter().map(|p| p.id.clone()).collect(),
+        listed: (!code).then(|| {
+            let complete = report.population.iter().filter(|line| line.complete);
+            complete.map(|line| (line.kind.clone(), line.account.clone(), line.region.clone())).collect()
+        }),
     }
+}
+
+/// What the manifest says of a run.
+pub(super) fn result_of(report: &Report<'_>, source: &str, basis: Basis, findings: &[u8]) -> PackResult {
+    let run = &report.estate.run;
+    let counts = report.counts();
+    PackResult {
+        source: source.to_owned(),
+        run_started: run.started,
+        run_finished: run.finished,
+        as_of: run.as_of,
+        basis,
+        accounts: run.accounts.iter().map(|a| a.id.clone()).collect(),
+        regions: run.regions.clone(),
+        policies_sha256: report.policies_sha256.to_owned(),
+        framework: report.framework.id.clone(),
+        policies: report.policies.iter().map(|p| p.id.clone()).collect(),
+        counts: [("pass", counts.pass), ("deviation", counts.deviation), ("unknown", counts.unknown), ("excepted", counts.excepted)]
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect(),
+        controls: report.controls.iter().map(|c| (c.id.clone(), c.verdict.as_str().to_owned())).collect(),
+        exit_code: report.exit_code(),
+        findings_sha256: sha256(findings),
+    }
+}
+
+/// A member of the pack that is made of the report.
+pub(super) fn written(report: &Report<'_>, format: Format, lang: Lang) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    report.write(format, plain(lang), &mut bytes).expect("internal error: writing to memory cannot fail");
+    bytes
 }
 
 /// Writes the pack and seals it.
@@ -436,35 +468,11 @@ pub(crate) fn write(
     packing.plain("population.json", role::POPULATION, &pretty(&report.population))?;
     packing.packed("findings.json", role::FINDINGS, &prepared.findings)?;
     packing.packed("open.json", role::OPEN, &pretty(&prepared.open))?;
-    let written = |format: Format| {
-        let mut bytes = Vec::new();
-        report.write(format, plain(lang), &mut bytes).expect("internal error: writing to memory cannot fail");
-        bytes
-    };
     for (format, name) in EXPORTS {
-        packing.packed(&format!("exports/{name}"), role::EXPORT, &written(*format))?;
+        packing.packed(&format!("exports/{name}"), role::EXPORT, &written(report, *format, lang))?;
     }
-    packing.plain(&format!("report.{}.html", lang.code()), role::REPORT, &written(Format::Html))?;
-    let counts = report.counts();
-    let result = PackResult {
-        source,
-        run_started: run.started,
-        run_finished: run.finished,
-        as_of: run.as_of,
-        basis,
-        accounts: run.accounts.iter().map(|a| a.id.clone()).collect(),
-        regions: run.regions.clone(),
-        policies_sha256: report.policies_sha256.to_owned(),
-        framework: report.framework.id.clone(),
-        policies: report.policies.iter().map(|p| p.id.clone()).collect(),
-        counts: [("pass", counts.pass), ("deviation", counts.deviation), ("unknown", counts.unknown), ("excepted", counts.excepted)]
-            .into_iter()
-            .map(|(name, count)| (name.to_owned(), count))
-            .collect(),
-        controls: report.controls.iter().map(|c| (c.id.clone(), c.verdict.as_str().to_owned())).collect(),
-        exit_code: report.exit_code(),
-        findings_sha256: sha256(&prepared.findings),
-    };
+    packing.plain(&format!("report.{}.html", lang.code()), role::REPORT, &written(report, Format::Html, lang))?;
+    let result = result_of(report, &source, basis, &prepared.findings);
     let sealed = packing.seal(result, now())?;
     terminal.say(&format!(
         "evidence: {} ({} kB on disk), manifest {}",
