@@ -268,3 +268,45 @@ fn packs_of_earlier_versions_give_the_same_findings() {
     }
     assert!(judged >= 2, "{judged} packs in {folder}");
 }
+
+/// Whoever has the key can write a manifest that says anything: what follows from the evidence is worked out again.
+#[test]
+fn a_manifest_that_says_something_else_than_its_evidence_is_told() {
+    let keur = Keur::new();
+    keur.run(DEMO).exits(1);
+    let path = keur.home().join("chain/pack-000001/manifest.json");
+    let whole: Json = serde_json::from_slice(&fs::read(&path).expect("the manifest")).expect("JSON");
+    let changes: [(&str, Json, &str); 4] = [
+        ("/result/controls/A.8.24", "met".into(), "not the same result in the manifest"),
+        ("/result/counts/deviation", 0.into(), "not the same result in the manifest"),
+        ("/result/exit_code", 0.into(), "not the same result in the manifest"),
+        ("/result/basis", "estate".into(), "does not fit where its facts come from"),
+    ];
+    for (pointer, value, says) in changes {
+        let mut forged = whole.clone();
+        *forged.pointer_mut(pointer).expect("the member") = value;
+        fs::write(&path, serde_json_canonicalizer::to_vec(&forged).expect("JSON")).expect("the manifest is written");
+        keur.run(["evidence", "replay", "chain"]).exits(4).says(&[says]).gives_nothing();
+    }
+    // Nor is a chain whose links do not hold read over time, or anchored.
+    let mut forged = whole;
+    forged["previous"] = serde_json::json!({"sequence": 7, "manifest_sha256": "sha256:00"});
+    fs::write(&path, serde_json_canonicalizer::to_vec(&forged).expect("JSON")).expect("the manifest is written");
+    for command in ["history", "anchor"] {
+        keur.run(["evidence", command, "chain"]).exits(4).says(&["does not follow"]).gives_nothing();
+    }
+}
+
+#[test]
+fn nothing_is_written_into_a_chain_but_by_runs() {
+    let keur = Keur::new();
+    keur.run(DEMO).exits(1);
+    let before = content(keur.home());
+    for place in ["chain/out", "chain/pack-000001/out", "chain/pack-000001/exports/out"] {
+        keur.run(["check", "--demo", "--format", &format!("json={place}")]).exits(2).says(&["in a chain of packs"]);
+        keur.run(["evidence", "report", "chain", "--format", &format!("html={place}")]).exits(2).says(&["in a chain of packs"]);
+        keur.run(["evidence", "archive", "chain", "-o", place]).exits(2).says(&["in a chain of packs"]);
+        keur.run(["evidence", "anchor", "chain", "--to", place]).exits(2).says(&["in a chain of packs"]);
+    }
+    assert_eq!(content(keur.home()), before);
+}

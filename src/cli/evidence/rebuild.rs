@@ -198,7 +198,7 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
         let reason = "what it is judged from does not fit where its facts come from";
         return Err(Error::broken(format!("{folder}/manifest.json"), reason).into());
     }
-    if manifest.tool.name == crate::tool() && !setup_knows(&record) {
+    if same_program(manifest) && !setup_knows(&record) {
         return Err(Error::broken(format!("{folder}/run.json"), "it does not name the types that its program knows").into());
     }
     let rules = chain.rules(manifest)?;
@@ -220,6 +220,11 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
     let judged = given.judge(&setup, sourced, terminal);
     let later = setup.registry.names().filter(|name| !record.types.iter().any(|known| known == name)).map(str::to_owned).collect();
     Ok(Rebuilt { setup, given, judged, rules, later })
+}
+
+/// Whether this very program wrote a pack.
+fn same_program(manifest: &Manifest) -> bool {
+    manifest.tool.sha256.is_some() && manifest.tool == write::tool()
 }
 
 /// Whether a record names every type of this program.
@@ -264,13 +269,8 @@ pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
         if !rebuilt.later.is_empty() {
             writeln!(out, "left out, because the program that wrote the pack did not know them: {}", rebuilt.later.join(", "))?;
         }
-        if manifest.tool.name != crate::tool() {
-            writeln!(
-                out,
-                "{} wrote the pack, this is {}: exports and reports may be written otherwise",
-                manifest.tool.name,
-                crate::tool()
-            )?;
+        if !same_program(manifest) {
+            writeln!(out, "another program wrote the pack ({}): exports and reports may be written otherwise", manifest.tool.name)?;
         }
         Ok(())
     })?;
@@ -293,8 +293,8 @@ fn also_the_same(
         ("list of what is open", is(role::OPEN, write::pretty(&write::open_findings(&report)))?),
         ("population", is(role::POPULATION, write::pretty(&report.population))?),
     ];
-    // Another version may write these otherwise.
-    if manifest.tool.name != crate::tool() {
+    // Another program may write these otherwise.
+    if !same_program(manifest) {
         return Ok(all);
     }
     if rebuilt.given.declared.is_none() {

@@ -140,7 +140,7 @@ impl EvidenceArgs {
 }
 
 /// This program, with the hash of its file.
-fn tool() -> Tool {
+pub(super) fn tool() -> Tool {
     let file = std::env::current_exe().ok().and_then(|path| std::fs::read(path).ok());
     Tool { name: crate::tool(), sha256: file.map(|bytes| sha256(&bytes)) }
 }
