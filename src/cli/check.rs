@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::drift::IgnoreArgs;
 use super::evidence::{self, EvidenceArgs};
-use super::judge::Given;
+use super::judge::{DeclaredBy, Given};
 use super::setup::Setup;
 use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Outcome, Terminal, output};
@@ -154,7 +154,10 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     // A mistake in a state is told before AWS is asked.
     let declared = match args.declared.as_slice() {
         [] => None,
-        states => Some((source::states(states, &args.code.place, &args.when, &setup)?, args.ignore.read(terminal)?)),
+        states => {
+            let (ignores, sources) = args.ignore.read(terminal)?;
+            Some(DeclaredBy { estate: source::states(states, &args.code.place, &args.when, &setup)?, ignores, sources })
+        }
     };
     #[cfg(feature = "aws")]
     let profile = args.when.profile.as_deref().or(setup.config.profile.as_deref());
@@ -186,7 +189,8 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let dossier = prepared.as_ref().map(|prepared| prepared.dossier.clone());
     report.dossier = dossier.as_ref();
     if let Some((packing, prepared)) = packing.zip(prepared) {
-        evidence::write(packing, &setup, &given, &judged, &report, prepared, args.lang, terminal)?;
+        let sealed = evidence::write(packing, &setup, &given, &judged, &report, prepared, args.lang)?;
+        terminal.say(&sealed);
         times.step("evidence", terminal);
     }
     let style = Style { lang: args.lang, ..terminal.style };

@@ -15,14 +15,23 @@ use crate::report::{Dossier, Report};
 
 /// What a run is given besides rules and an estate.
 pub(super) struct Given {
-    /// What states declare, and what is accepted of the difference: the rules and the files they are in.
-    pub(super) declared: Option<(Estate, (Vec<Ignore>, Vec<Arc<SourceFile>>))>,
+    /// What states declare, and what is accepted of the difference.
+    pub(super) declared: Option<DeclaredBy>,
     /// From which severity on a deviation fails the run.
     pub(super) fail_on: Severity,
     /// Whether what is set apart counts as well.
     pub(super) all: bool,
     /// What was asked.
     pub(super) asks: Asks,
+}
+
+/// What states declare.
+pub(super) struct DeclaredBy {
+    pub(super) estate: Estate,
+    /// The differences that are accepted.
+    pub(super) ignores: Vec<Ignore>,
+    /// The files that say so.
+    pub(super) sources: Vec<Arc<SourceFile>>,
 }
 
 /// An estate, and its verdicts.
@@ -46,7 +55,7 @@ impl Given {
         #[cfg(feature = "aws")]
         let tape = sourced.tape;
         let mut seen = None;
-        if let Some((declared, (ignores, _))) = &self.declared {
+        if let Some(DeclaredBy { estate: declared, ignores, .. }) = &self.declared {
             if self.asks.record {
                 seen = Some(saved(&estate));
             }

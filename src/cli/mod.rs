@@ -48,7 +48,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Judge an estate: live AWS, a saved estate, a recording, or the demo
-    Check(check::CheckArgs),
+    Check(Box<check::CheckArgs>),
     /// Look at AWS and save what was seen, without judging
     #[cfg(feature = "aws")]
     Collect(collect::CollectArgs),
@@ -226,7 +226,7 @@ fn logging() {
 
 fn run(command: Command, terminal: &Terminal) -> Outcome {
     match command {
-        Command::Check(args) => check::run(args, terminal),
+        Command::Check(args) => check::run(*args, terminal),
         #[cfg(feature = "aws")]
         Command::Collect(args) => collect::run(args, terminal),
         Command::Drift(args) => drift::run(args, terminal),

@@ -182,7 +182,7 @@ fn a_file_that_was_dropped_renamed_added_or_exchanged_is_found_and_named() {
         assert!(found.iter().any(told), "{name} renamed: {found:?}");
         fs::remove_file(path.with_extension("old")).unwrap();
         // Its content is that of the next file.
-        let other = fs::read(&all[(at + 1) % all.len()].clone()).unwrap();
+        let other = fs::read(&all[(at + 1) % all.len()]).unwrap();
         if other != whole {
             fs::write(path, &other).unwrap();
             assert!(!problems(&root).is_empty(), "{name} exchanged");

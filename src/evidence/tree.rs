@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
@@ -56,10 +56,12 @@ impl Tree {
             let named = entry.path().map_err(|e| damaged(&e))?.into_owned();
             let name =
                 clean(&named).ok_or_else(|| Error::broken(path.display(), format!("`{}` leads out of the archive", named.display())))?;
-            match entry.header().entry_type() {
-                tar::EntryType::Directory => continue,
-                tar::EntryType::Regular => {}
-                _ => return Err(Error::broken(path.display(), format!("`{name}` is neither a file nor a folder"))),
+            let kind = entry.header().entry_type();
+            if kind.is_dir() {
+                continue;
+            }
+            if !kind.is_file() {
+                return Err(Error::broken(path.display(), format!("`{name}` is neither a file nor a folder")));
             }
             total += entry.size();
             if entry.size() > LARGEST_FILE || total >= LARGEST_ARCHIVE || files.len() >= MOST_FILES {

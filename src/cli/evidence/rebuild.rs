@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::super::check::{Output, lang, output_of, refuse_two_on_stdout};
 use super::super::config::{self, Config};
-use super::super::judge::{Given, Judged, saved};
+use super::super::judge::{DeclaredBy, Given, Judged, saved};
 use super::super::setup::{Rules, Setup, finish};
 use super::super::source::{Asks, Sourced};
 use super::super::{Failure, Outcome, Terminal, output};
@@ -209,9 +209,9 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
         let mut declared = estate(chain, manifest, role::DECLARED, &setup)?;
         isolation::assign(&mut declared, &setup.config.environments);
         let mut diagnostics = Vec::new();
-        let accepted = ignore.iter().flat_map(|source| ignores(source, &mut diagnostics)).collect();
+        let ignores = ignore.iter().flat_map(|source| ignores(source, &mut diagnostics)).collect();
         finish(diagnostics, terminal)?;
-        Some((declared, (accepted, ignore)))
+        Some(DeclaredBy { estate: declared, ignores, sources: ignore })
     } else {
         None
     };

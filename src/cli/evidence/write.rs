@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::config::cadence;
 use super::super::judge::{Given, Judged, saved};
 use super::super::setup::{Rules, Setup};
-use super::super::{Failure, Terminal, now, variable};
+use super::super::{Failure, now, variable};
 use super::key::{PasswordArgs, signer};
 use super::rebuild::EXPORTS;
 use crate::estate::Estate;
@@ -169,7 +169,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Failure> {
     let findings = findings(report);
     let open = open_findings(report);
-    let ignore = given.declared.as_ref().map(|(_, (_, sources))| sources.as_slice()).unwrap_or_default();
+    let ignore = given.declared.as_ref().map(|declared| declared.sources.as_slice()).unwrap_or_default();
     let rules = rule_files(&setup.rules, ignore);
     let earlier = match &packing.earlier {
         Some(chain) => Some(history(chain, None, Some(&packing.started().0.source))?),
@@ -426,7 +426,7 @@ pub(super) fn written(report: &Report<'_>, format: Format, lang: Lang) -> Vec<u8
     bytes
 }
 
-/// Writes the pack and seals it.
+/// Writes the pack and seals it; where it is now.
 pub(crate) fn write(
     mut packing: Packing<'_>,
     setup: &Setup,
@@ -435,8 +435,7 @@ pub(crate) fn write(
     report: &Report<'_>,
     prepared: Prepared,
     lang: Lang,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let run = &judged.estate.run;
     let source = packing.started().0.source.clone();
     for (_, bytes) in &prepared.rules {
@@ -462,8 +461,8 @@ pub(crate) fn write(
     if let Some(before) = &judged.before {
         packing.packed("before.json", role::BEFORE, &whole(before))?;
     }
-    if let Some((declared, _)) = &given.declared {
-        packing.packed("declared.json", role::DECLARED, &whole(declared))?;
+    if let Some(declared) = &given.declared {
+        packing.packed("declared.json", role::DECLARED, &whole(&declared.estate))?;
     }
     packing.plain("population.json", role::POPULATION, &pretty(&report.population))?;
     packing.packed("findings.json", role::FINDINGS, &prepared.findings)?;
@@ -474,13 +473,8 @@ pub(crate) fn write(
     packing.plain(&format!("report.{}.html", lang.code()), role::REPORT, &written(report, Format::Html, lang))?;
     let result = result_of(report, &source, basis, &prepared.findings);
     let sealed = packing.seal(result, now())?;
-    terminal.say(&format!(
-        "evidence: {} ({} kB on disk), manifest {}",
-        sealed.folder.display(),
-        sealed.bytes.div_ceil(1000),
-        sealed.manifest_sha256
-    ));
-    Ok(())
+    let size = sealed.bytes.div_ceil(1000);
+    Ok(format!("evidence: {} ({size} kB on disk), manifest {}", sealed.folder.display(), sealed.manifest_sha256))
 }
 
 /// Puts the answers of AWS into the store.
