@@ -599,7 +599,10 @@ impl HttpConnector for Recorder {
                 );
             }
             check_xml(service, status.as_u16(), &bytes)?;
-            // What is decoded is what is kept: a replay sees the same.
+            // What is decoded is what is kept: a replay sees the same. It may be shorter than what was announced.
+            if answer.headers().get("content-length").is_some() {
+                answer.headers_mut().insert("content-length", bytes.len().to_string());
+            }
             *answer.body_mut() = SdkBody::from(bytes.to_vec());
             Ok(answer)
         })
