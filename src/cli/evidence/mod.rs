@@ -52,7 +52,14 @@ pub(super) fn run(command: EvidenceCommand, terminal: &Terminal) -> Outcome {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         // What could not be read is not a pack that does not hold.
-        let code = if error.io { 2 } else { 4 };
-        Self { code, message: error.to_string(), hint: None }
+        // Those that are no answer of the system say themselves what to do.
+        let (code, hint) = match error.io {
+            true if !error.reason.contains("os error") => (2, None),
+            true => (2, Some("give the folder of a chain, of one of its packs, or the archive of a pack")),
+            false => {
+                (4, Some("`keur evidence verify` names everything that does not hold; get what is damaged from where it was first stored"))
+            }
+        };
+        Self { code, message: error.to_string(), hint: hint.map(str::to_owned) }
     }
 }
