@@ -259,7 +259,7 @@ impl Tape {
             }
             let name = body_name(body);
             let bytes = files.remove(&name).ok_or_else(|| missing(&name))?;
-            let found = digest(&bytes);
+            let found = ResponseId::of(&bytes);
             if found != *body {
                 return Err(damaged(&name, format!("its content has {found}")));
             }
@@ -350,11 +350,6 @@ impl Tape {
 
 fn body_name(id: &ResponseId) -> String {
     format!("bodies/{}", id.to_string().trim_start_matches("sha256:"))
-}
-
-/// SHA-256 of bytes.
-pub(crate) fn digest(bytes: &[u8]) -> ResponseId {
-    ResponseId(Sha256::digest(bytes).into())
 }
 
 /// Where requests go: to AWS with or without a record, or to a tape.
@@ -580,7 +575,7 @@ impl HttpConnector for Recorder {
             };
             let (kept, redactions) = redact(&body);
             let bytes: Arc<[u8]> = Arc::from(kept);
-            let id = digest(&bytes);
+            let id = ResponseId::of(&bytes);
             if let Some(call) = call
                 && let Ok(mut responses) = call.responses.lock()
             {

@@ -8,15 +8,23 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 
 use super::declared::Declared;
 use super::fetched::{Fetched, Gap, Reason, Required, address_of, symbol};
 use super::schema::{Properties, ResourceType, Type};
 use super::value::Value;
 
-/// SHA-256 of the raw bytes of a response, as received.
+/// SHA-256 of the bytes of a response, as they are kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResponseId(pub [u8; 32]);
+
+impl ResponseId {
+    /// That of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
 
 impl fmt::Display for ResponseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -141,6 +141,11 @@ impl Chain {
         Ok(())
     }
 
+    /// The objects that its packs say they brought in.
+    pub(crate) fn objects_added(&self) -> impl Iterator<Item = &String> {
+        self.entries.iter().filter_map(Entry::sealed).flat_map(|(manifest, _)| &manifest.objects_added)
+    }
+
     /// The last complete pack.
     pub(crate) fn last_complete(&self) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.sealed().is_some_and(|(manifest, _)| manifest.result.is_some()))

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// The schema of manifests.
 pub(crate) const PACK_SCHEMA: &str = "keur/pack/1";
@@ -220,7 +219,7 @@ pub(crate) struct RuleFile {
 
 /// `sha256:…` of bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    crate::estate::ResponseId(Sha256::digest(bytes).into()).to_string()
+    crate::estate::ResponseId::of(bytes).to_string()
 }
 
 /// The one way to write a record: RFC 8785.

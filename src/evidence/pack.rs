@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::chain::{Chain, OBJECTS, folder_of, object_of, object_path, sequence_of};
+use super::dsse::hex;
 use super::manifest::{
     Content, Ended, FileEntry, Manifest, PACK_SCHEMA, PackResult, Previous, STARTED_SCHEMA, Started, Tool, canonical, sha256,
 };
@@ -77,10 +78,12 @@ impl<'a> Packing<'a> {
         fs::create_dir_all(&root).map_err(|e| Error::io(&root, &e))?;
         refuse_foreign(&root)?;
         let lock = lock(&root)?;
-        if let Some(chain) = chain_in(&root)? {
-            seal_aborted(&root, &chain, &begin)?;
+        let mut earlier = chain_in(&root)?;
+        if let Some(chain) = &earlier
+            && seal_aborted(&root, chain, &begin)?
+        {
+            earlier = chain_in(&root)?;
         }
-        let earlier = chain_in(&root)?;
         let last = earlier.as_ref().and_then(|chain| chain.entries.last());
         let last = match last {
             None => None,
@@ -94,10 +97,7 @@ impl<'a> Packing<'a> {
             return Err(Error { io: true, ..Error::broken(root.display(), reason) });
         }
         let sequence = last.as_ref().map_or(1, |(manifest, _)| manifest.sequence + 1);
-        let mut known = BTreeSet::new();
-        for entry in earlier.iter().flat_map(|chain| &chain.entries) {
-            known.extend(entry.sealed().into_iter().flat_map(|(manifest, _)| manifest.objects_added.iter().cloned()));
-        }
+        let known = earlier.iter().flat_map(Chain::objects_added).cloned().collect();
         let started = Started {
             schema: STARTED_SCHEMA.to_owned(),
             chain: last.as_ref().map(|(manifest, _)| manifest.chain.clone()),
@@ -333,17 +333,17 @@ fn chain_in(root: &Path) -> Result<Option<Chain>, Error> {
     if packs { Chain::read(tree).map(Some) } else { Ok(None) }
 }
 
-/// Seals the last pack as aborted if it never was sealed: its run was killed.
-fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<(), Error> {
-    let Some(last) = chain.entries.last() else { return Ok(()) };
+/// Seals the last pack as aborted if it never was sealed, because its run was killed; whether anything was changed.
+fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<bool, Error> {
+    let Some(last) = chain.entries.last() else { return Ok(false) };
     if last.manifest.as_ref().map_err(Clone::clone)?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     let name = folder_of(last.sequence);
     let folder = root.join(&name);
     if begins_only(chain, last.sequence) {
         // It was killed before it could say anything: no call had been made, and its number is free.
-        return fs::remove_dir_all(&folder).map_err(|e| Error::io(&folder, &e));
+        return fs::remove_dir_all(&folder).map(|()| true).map_err(|e| Error::io(&folder, &e));
     }
     let (started, started_sha256) = last.started.as_ref().map_err(Clone::clone)?;
     let before = chain.entries.iter().rev().nth(1).and_then(|entry| entry.sealed());
@@ -357,10 +357,7 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<(),
     if started.sequence != last.sequence || !follows {
         return Err(Error::broken(format!("{name}/started.json"), "it does not follow the pack before it: verify the chain first"));
     }
-    let mut known = BTreeSet::new();
-    for entry in &chain.entries {
-        known.extend(entry.sealed().into_iter().flat_map(|(manifest, _)| manifest.objects_added.iter()));
-    }
+    let known: BTreeSet<&String> = chain.objects_added().collect();
     let mut files = Vec::new();
     let mut orphans = Vec::new();
     for path in chain.tree.paths() {
@@ -426,7 +423,7 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<(),
         objects_needed: orphans.len() as u64,
         objects_added: orphans.clone(),
     };
-    finish(root, &folder, &manifest, &orphans.into_iter().collect(), begin.signer).map(drop)
+    finish(root, &folder, &manifest, &orphans.into_iter().collect(), begin.signer).map(|_| true)
 }
 
 /// The file that whoever writes to a chain holds.
@@ -448,7 +445,7 @@ fn lock(root: &Path) -> Result<File, Error> {
 fn nonce() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("internal error: every system this runs on has randomness");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
 }
 
 /// The same bytes give the same bytes.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sha2::{Digest as _, Sha256};
 
 use crate::diag::{Code, Diagnostic, SourceFile, nearest};
 use crate::policy::Statement;
@@ -165,7 +164,7 @@ fn file(
             return None;
         }
     };
-    let found = crate::estate::ResponseId(Sha256::digest(&bytes).into()).to_string();
+    let found = crate::estate::ResponseId::of(&bytes).to_string();
     if wanted != found {
         let wrong = reader.wrong(Code::BadValue, format!("`{path}` has another SHA-256"), wanted_span, "not that of the document");
         wrong.help.push(format!("it has {found}: is it another edition of the document?"));

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
+
+use crate::estate::ResponseId;
 
 /// Why a file was refused. All are mistakes of whoever made or named it.
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +34,7 @@ const LARGEST: usize = 1 << 30;
 
 /// SHA-256 of a file.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("internal error: writing to a string cannot fail");
-        text
-    })
+    ResponseId::of(bytes).to_string()
 }
 
 /// The text of a file, whatever Unicode encoding a shell gave it.

@@ -53,6 +53,8 @@ struct Rebuilt {
     rules: Vec<(RuleFile, Vec<u8>)>,
     /// Types that this program knows and that of the pack did not.
     later: Vec<String>,
+    /// Whether this very program wrote it.
+    same_program: bool,
 }
 
 /// Whether a path is that of a pack, a chain or the archive of a pack.
@@ -198,11 +200,14 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
         let reason = "what it is judged from does not fit where its facts come from";
         return Err(Error::broken(format!("{folder}/manifest.json"), reason).into());
     }
-    if same_program(manifest) && !setup_knows(&record) {
-        return Err(Error::broken(format!("{folder}/run.json"), "it does not name the types that its program knows").into());
-    }
+    let same_program = manifest.tool.sha256.is_some() && manifest.tool == write::tool();
     let rules = chain.rules(manifest)?;
     let (setup, ignore) = setup_of(&record, &rules, terminal)?;
+    let later: Vec<String> =
+        setup.registry.names().filter(|name| !record.types.iter().any(|known| known == name)).map(str::to_owned).collect();
+    if same_program && !later.is_empty() {
+        return Err(Error::broken(format!("{folder}/run.json"), "it does not name the types that its program knows").into());
+    }
     let mut sourced = sourced(chain, manifest, result, &record, &setup)?;
     sourced.settle(Some(result.as_of), &setup);
     let declared = if manifest.files.iter().any(|file| file.role == role::DECLARED) {
@@ -218,19 +223,7 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
     let asks = Asks { everything: record.everything, record: false };
     let given = Given { declared, fail_on: record.fail_on, all: record.all, asks };
     let judged = given.judge(&setup, sourced, terminal);
-    let later = setup.registry.names().filter(|name| !record.types.iter().any(|known| known == name)).map(str::to_owned).collect();
-    Ok(Rebuilt { setup, given, judged, rules, later })
-}
-
-/// Whether this very program wrote a pack.
-fn same_program(manifest: &Manifest) -> bool {
-    manifest.tool.sha256.is_some() && manifest.tool == write::tool()
-}
-
-/// Whether a record names every type of this program.
-fn setup_knows(record: &RunRecord) -> bool {
-    let registry = crate::registry();
-    registry.names().all(|name| record.types.iter().any(|known| known == name))
+    Ok(Rebuilt { setup, given, judged, rules, later, same_program })
 }
 
 /// `keur evidence replay`
@@ -269,7 +262,7 @@ pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
         if !rebuilt.later.is_empty() {
             writeln!(out, "left out, because the program that wrote the pack did not know them: {}", rebuilt.later.join(", "))?;
         }
-        if !same_program(manifest) {
+        if !rebuilt.same_program {
             writeln!(out, "another program wrote the pack ({}): exports and reports may be written otherwise", manifest.tool.name)?;
         }
         Ok(())
@@ -294,7 +287,7 @@ fn also_the_same(
         ("population", is(role::POPULATION, write::pretty(&report.population))?),
     ];
     // Another program may write these otherwise.
-    if !same_program(manifest) {
+    if !rebuilt.same_program {
         return Ok(all);
     }
     if rebuilt.given.declared.is_none() {
