@@ -16,6 +16,8 @@ pub(super) struct BackupVault {
     pub vault_type: Required<String>,
     /// ARN of the KMS key that encrypts recovery points of services that AWS Backup manages in full.
     pub encryption_key_arn: Option<String>,
+    /// Whose that key is: `CUSTOMER_MANAGED_KMS_KEY`, or `AWS_OWNED_KMS_KEY`, of which no ARN is told; absent where AWS does not say.
+    pub encryption_key_type: Option<String>,
     /// How many recovery points it holds; AWS counts approximately.
     pub number_of_recovery_points: Required<i64>,
     /// Whether Vault Lock keeps recovery points from being deleted or shortened; final only once `lock_date` has passed.
@@ -53,6 +55,8 @@ pub(super) struct RecoveryPoint {
     pub is_encrypted: Required<bool>,
     /// ARN of the KMS key that encrypts it.
     pub encryption_key_arn: Option<String>,
+    /// Whose that key is: `CUSTOMER_MANAGED_KMS_KEY`, or `AWS_OWNED_KMS_KEY`, of which no ARN is told; absent where AWS does not say.
+    pub encryption_key_type: Option<String>,
     /// When it will be deleted; absent when it is kept until someone deletes it.
     pub delete_at: Option<Timestamp>,
 }
@@ -81,6 +85,8 @@ pub(super) struct BackupRule {
     pub delete_after_days: Option<i64>,
     /// Vaults that recovery points are copied to, in other regions or accounts as well; empty when they are not copied.
     pub copy_destination_backup_vault_arns: Required<Vec<String>>,
+    /// Logically air-gapped vault that recovery points go to as well; absent where none is named.
+    pub target_logically_air_gapped_backup_vault_arn: Option<String>,
 }
 
 resource_types! {
@@ -224,6 +230,7 @@ mod live {
             backup_vault_name: cx.need(OP, "BackupVaultName", vault.backup_vault_name),
             vault_type: cx.need(OP, "VaultType", vault.vault_type.map(|t| t.as_str().to_owned())),
             encryption_key_arn: vault.encryption_key_arn.and_then(said),
+            encryption_key_type: vault.encryption_key_type.map(|t| t.as_str().to_owned()),
             number_of_recovery_points: Required::Known(vault.number_of_recovery_points),
             locked: cx.need(OP, "Locked", vault.locked),
             min_retention_days: vault.min_retention_days,
@@ -273,6 +280,7 @@ mod live {
             // Where AWS leaves the member out the SDK says false, which nothing is proved by.
             is_encrypted: Required::Known(point.is_encrypted),
             encryption_key_arn: point.encryption_key_arn,
+            encryption_key_type: point.encryption_key_type.map(|t| t.as_str().to_owned()),
             delete_at: point.calculated_lifecycle.and_then(|l| l.delete_at).and_then(time),
         };
         // Recovery points belong where their vault or their resource does, so their own tags, one call
@@ -315,6 +323,7 @@ mod live {
             target_backup_vault_name: cx.need(op, "TargetBackupVaultName", said(rule.target_backup_vault_name)),
             delete_after_days: rule.lifecycle.and_then(|l| l.delete_after_days),
             copy_destination_backup_vault_arns: cx.need(op, "CopyActions.DestinationBackupVaultArn", destinations),
+            target_logically_air_gapped_backup_vault_arn: rule.target_logically_air_gapped_backup_vault_arn,
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Table {
     pub deletion_protection_enabled: Required<bool>,
     /// Other regions that hold a replica of the table, each once; those of global tables of 2017 included.
     pub replica_regions: Required<Vec<String>>,
+    /// Regions that hold a witness of a strongly consistent global table, which keeps the changes that its replicas make.
+    pub witness_regions: Required<Vec<String>>,
     /// Version of global tables the table takes part in: `2019.11.21`; absent on other tables and on global tables of 2017.
     pub global_table_version: Option<String>,
     /// Billing mode: `PAY_PER_REQUEST` or `PROVISIONED`; absent on tables that have always been provisioned.
@@ -281,6 +283,9 @@ mod live {
             // Tables that are not replicated come without `Replicas`.
             let replicas = table.replicas.unwrap_or_default().into_iter().map(|r| r.region_name).collect::<Option<Vec<_>>>();
             let replicas = cx.need(TABLE, "Replicas.RegionName", replicas);
+            // Only tables with strong consistency across regions may have one, and it is left out where there is none.
+            let witnesses = table.global_table_witnesses.unwrap_or_default();
+            let witnesses = witnesses.into_iter().map(|witness| witness.region_name).collect();
             let (sse_status, sse_type, kms_key_arn) = match table.sse_description {
                 Some(sse) => (sse.status, sse.sse_type, sse.kms_master_key_arn),
                 None => (None, None, None),
@@ -295,6 +300,7 @@ mod live {
                 kms_key_arn,
                 deletion_protection_enabled: cx.need(TABLE, "DeletionProtectionEnabled", table.deletion_protection_enabled),
                 replica_regions: replicas.and_then(|replicas| legacy_regions.map(|legacy| elsewhere(cx, replicas, legacy))),
+                witness_regions: cx.need(TABLE, "GlobalTableWitnesses.RegionName", witnesses),
                 global_table_version: table.global_table_version,
                 billing_mode: table.billing_mode_summary.and_then(|s| s.billing_mode).map(|m| m.as_str().to_owned()),
                 stream_enabled: table.stream_specification.map(|s| s.stream_enabled),

@@ -58,6 +58,8 @@ pub(super) struct Destination {
     pub region: Required<String>,
     /// Identifier of the replica.
     pub file_system_id: Required<String>,
+    /// Account of the replica; absent where it is the account's own.
+    pub owner_id: Option<String>,
     /// Status of the replication: only `ENABLED` replicates; `ENABLING`, `PAUSED`, `ERROR`.
     pub status: Required<String>,
     /// Everything written before this moment is in the replica; absent until the first copy is complete.
@@ -264,6 +266,7 @@ mod live {
         let destinations = destinations.iter().map(|destination| Destination {
             region: cx.need(OP, "Destinations.Region", said(&destination.region)),
             file_system_id: cx.need(OP, "Destinations.FileSystemId", said(&destination.file_system_id)),
+            owner_id: destination.owner_id.clone(),
             status: cx.need(OP, "Destinations.Status", said(destination.status.as_str())),
             last_replicated_timestamp: destination.last_replicated_timestamp.and_then(time),
         });

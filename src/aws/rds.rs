@@ -27,6 +27,9 @@ pub(super) struct DBInstance {
     pub db_instance_status: Required<String>,
     /// Whether the storage is encrypted.
     pub storage_encrypted: Required<bool>,
+    /// Kind of encryption: `sse-kms` (a key of the account, or AWS's for the account) or `sse-rds` (a key that AWS owns, while
+    /// `storage_encrypted` is false); absent without encryption and where the service does not tell.
+    pub storage_encryption_type: Fetched<String>,
     /// ARN of the KMS key that encrypts the storage.
     pub kms_key_id: Option<String>,
     /// Whether a standby is kept in another Availability Zone; always false on members of a cluster.
@@ -47,8 +50,12 @@ pub(super) struct DBInstance {
     pub read_replica_source_db_instance_identifier: Option<String>,
     /// ARN of the source of this read replica.
     pub read_replica_source_arn: Option<String>,
+    /// Source of this read replica where that is a Multi-AZ cluster: an identifier in the same region, else an ARN.
+    pub read_replica_source_db_cluster_identifier: Option<String>,
     /// Read replicas made of this instance: identifiers in the same region, else ARNs.
     pub read_replica_db_instance_identifiers: Vec<String>,
+    /// Clusters of Aurora that replicate this instance within the region: identifiers.
+    pub read_replica_db_cluster_identifiers: Vec<String>,
     /// ARNs of automated backups replicated to other regions.
     pub db_instance_automated_backups_replications: Vec<String>,
     /// VPC of the subnet group.
@@ -88,17 +95,26 @@ pub(super) struct DBCluster {
     pub engine_version: Option<String>,
     /// Mode: `provisioned`, `serverless`, `global`.
     pub engine_mode: Option<String>,
+    /// How it scales: `standard`, or `limitless`, whose shard groups are not read; absent where the engine has no choice.
+    pub cluster_scalability_type: Option<String>,
     /// Status: `available`, `creating`, `stopped`.
     pub status: Required<String>,
     /// Whether the storage is encrypted.
     pub storage_encrypted: Required<bool>,
+    /// Kind of encryption: `sse-kms` (a key of the account, or AWS's for the account) or `sse-rds` (a key that AWS owns, while
+    /// `storage_encrypted` is false); absent without encryption and where the service does not tell.
+    pub storage_encryption_type: Fetched<String>,
     /// ARN of the KMS key that encrypts the storage.
     pub kms_key_id: Option<String>,
     /// Whether AWS calls it Multi-AZ; true only with instances in several zones.
     pub multi_az: Option<bool>,
     /// Zones of the storage: always three, so no proof of anything.
     pub availability_zones: Vec<String>,
-    /// Identifiers of the member instances.
+    /// Whether it has public addresses; absent on clusters whose members decide that, as those of Aurora do.
+    pub publicly_accessible: Option<bool>,
+    /// Whether it is reached over the internet through a gateway of AWS; absent where the engine does not offer that.
+    pub internet_access_gateway_enabled: Option<bool>,
+    /// Identifiers of the member instances; unknown on Aurora Limitless, whose shard groups are not read.
     pub db_cluster_members: Required<Vec<String>>,
     /// Days that automated backups are kept.
     pub backup_retention_period: Required<i64>,
@@ -147,6 +163,9 @@ pub(super) struct DBSnapshot {
     pub status: Required<String>,
     /// Whether it is encrypted.
     pub encrypted: Required<bool>,
+    /// Kind of encryption: `sse-kms` (a key of the account, or AWS's for the account) or `sse-rds` (a key that AWS owns, while
+    /// `encrypted` is false); absent without encryption and where the service does not tell.
+    pub storage_encryption_type: Fetched<String>,
     /// ARN of the KMS key.
     pub kms_key_id: Option<String>,
     /// Region it was copied from.
@@ -178,6 +197,9 @@ pub(super) struct DBClusterSnapshot {
     pub status: Required<String>,
     /// Whether it is encrypted.
     pub storage_encrypted: Required<bool>,
+    /// Kind of encryption: `sse-kms` (a key of the account, or AWS's for the account) or `sse-rds` (a key that AWS owns, while
+    /// `storage_encrypted` is false); absent without encryption and where the service does not tell.
+    pub storage_encryption_type: Fetched<String>,
     /// ARN of the KMS key.
     pub kms_key_id: Option<String>,
     /// ARN of the snapshot it was copied from.
@@ -232,6 +254,9 @@ pub(super) struct DBInstanceAutomatedBackup {
     pub source_region: Required<String>,
     /// Whether it is encrypted.
     pub encrypted: Required<bool>,
+    /// Kind of encryption: `sse-kms` (a key of the account, or AWS's for the account) or `sse-rds` (a key that AWS owns, while
+    /// `encrypted` is false); absent without encryption and where the service does not tell.
+    pub storage_encryption_type: Fetched<String>,
     /// ARN of the KMS key.
     pub kms_key_id: Option<String>,
     /// Latest moment that can be restored.
@@ -392,7 +417,7 @@ mod live {
         DBSubnetGroup,
     };
     use crate::aws::cx::{Collected, Cx, Items, tags, time};
-    use crate::estate::{Fetched, Resource, ResponseId};
+    use crate::estate::{Fetched, Reason, Required, Resource, ResponseId};
 
     pub(super) async fn collect(cx: Cx) -> Collected {
         let rds = Client::new(&cx.sdk());
@@ -417,6 +442,28 @@ mod live {
 
     fn tag(tag: types::Tag) -> (Option<String>, Option<String>) {
         (tag.key, tag.value)
+    }
+
+    /// The kind of encryption. `none` is absent, as the services are that do not send it; a word that is new is unknown.
+    fn encryption_type(cx: &Cx, op: &'static str, kind: Option<types::StorageEncryptionType>) -> Fetched<String> {
+        match kind {
+            None => Fetched::Absent,
+            Some(kind) => match kind.as_str() {
+                "none" => Fetched::Absent,
+                known @ ("sse-kms" | "sse-rds") => Fetched::Known(known.to_owned()),
+                new => {
+                    let what = format!("StorageEncryptionType is `{new}`, which this version does not know");
+                    Fetched::Unknown(cx.gap(op, Reason::Unparsable, None, Some(&what)))
+                }
+            },
+        }
+    }
+
+    /// Whether a cluster has, or may have, shard groups: a word that is new does not rule them out.
+    fn limitless(kind: Option<&types::ClusterScalabilityType>, database: Option<&types::LimitlessDatabase>) -> bool {
+        use types::LimitlessDatabaseStatus::{Disabled, NotInUse};
+        let off = |database: &types::LimitlessDatabase| matches!(database.status, Some(Disabled | NotInUse));
+        kind.is_some_and(|kind| *kind != types::ClusterScalabilityType::Standard) || database.is_some_and(|database| !off(database))
     }
 
     async fn instances(cx: &Cx, rds: &Client, out: &mut Collected) {
@@ -444,6 +491,7 @@ mod live {
             db_instance_class: db.db_instance_class,
             db_instance_status: cx.need(op, "DBInstanceStatus", db.db_instance_status),
             storage_encrypted: cx.need(op, "StorageEncrypted", db.storage_encrypted),
+            storage_encryption_type: encryption_type(cx, op, db.storage_encryption_type),
             kms_key_id: db.kms_key_id,
             multi_az: cx.need(op, "MultiAZ", db.multi_az),
             availability_zone: db.availability_zone,
@@ -457,7 +505,9 @@ mod live {
                 if source.starts_with("arn:") { source.clone() } else { cx.arn("rds", &format!("db:{source}")) }
             }),
             read_replica_source_db_instance_identifier: db.read_replica_source_db_instance_identifier,
+            read_replica_source_db_cluster_identifier: db.read_replica_source_db_cluster_identifier,
             read_replica_db_instance_identifiers: db.read_replica_db_instance_identifiers.unwrap_or_default(),
+            read_replica_db_cluster_identifiers: db.read_replica_db_cluster_identifiers.unwrap_or_default(),
             db_instance_automated_backups_replications: db
                 .db_instance_automated_backups_replications
                 .unwrap_or_default()
@@ -500,7 +550,14 @@ mod live {
         let id = db.db_cluster_identifier.clone().unwrap_or_default();
         let arn = db.db_cluster_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("cluster:{id}")));
         let engine = cx.need(op, "Engine", db.engine);
-        let members = db.db_cluster_members.map(|m| m.into_iter().filter_map(|m| m.db_instance_identifier).collect());
+        let members = match limitless(db.cluster_scalability_type.as_ref(), db.limitless_database.as_ref()) {
+            // What runs then is in shard groups, each with its own redundancy: the members alone prove nothing.
+            true => Required::Unknown(cx.gap(op, Reason::NotCollected, None, Some("shard groups of Aurora Limitless"))),
+            false => {
+                let ids = |list: Vec<types::DbClusterMember>| list.into_iter().map(|m| m.db_instance_identifier).collect();
+                cx.need(op, "DBClusterMembers", db.db_cluster_members.and_then(ids))
+            }
+        };
         let properties = DBCluster {
             db_cluster_identifier: cx.need(op, "DBClusterIdentifier", db.db_cluster_identifier),
             db_cluster_resource_id: cx.need(op, "DbClusterResourceId", db.db_cluster_resource_id),
@@ -508,12 +565,16 @@ mod live {
             engine,
             engine_version: db.engine_version,
             engine_mode: db.engine_mode,
+            cluster_scalability_type: db.cluster_scalability_type.map(|t| t.as_str().to_owned()),
             status: cx.need(op, "Status", db.status),
             storage_encrypted: cx.need(op, "StorageEncrypted", db.storage_encrypted),
+            storage_encryption_type: encryption_type(cx, op, db.storage_encryption_type),
             kms_key_id: db.kms_key_id,
             multi_az: db.multi_az,
             availability_zones: db.availability_zones.unwrap_or_default(),
-            db_cluster_members: cx.need(op, "DBClusterMembers", members),
+            publicly_accessible: db.publicly_accessible,
+            internet_access_gateway_enabled: db.internet_access_gateway_enabled,
+            db_cluster_members: members,
             backup_retention_period: cx.need(op, "BackupRetentionPeriod", db.backup_retention_period.map(i64::from)),
             latest_restorable_time: db.latest_restorable_time.and_then(time),
             db_subnet_group: db.db_subnet_group,
@@ -569,6 +630,7 @@ mod live {
             original_snapshot_create_time: db.original_snapshot_create_time.and_then(time),
             status: cx.need(op, "Status", db.status),
             encrypted: cx.need(op, "Encrypted", db.encrypted),
+            storage_encryption_type: encryption_type(cx, op, db.storage_encryption_type),
             kms_key_id: db.kms_key_id,
             source_region: db.source_region,
             source_db_snapshot_identifier: db.source_db_snapshot_identifier,
@@ -621,6 +683,7 @@ mod live {
             snapshot_create_time: db.snapshot_create_time.and_then(time),
             status: cx.need(op, "Status", db.status),
             storage_encrypted: cx.need(op, "StorageEncrypted", db.storage_encrypted),
+            storage_encryption_type: encryption_type(cx, op, db.storage_encryption_type),
             kms_key_id: db.kms_key_id,
             source_db_cluster_snapshot_arn: db.source_db_cluster_snapshot_arn,
             vpc_id: db.vpc_id,
@@ -708,6 +771,7 @@ mod live {
                 status: cx.need(OP, "Status", backup.status),
                 source_region: cx.need(OP, "Region", backup.region),
                 encrypted: cx.need(OP, "Encrypted", backup.encrypted),
+                storage_encryption_type: encryption_type(cx, OP, backup.storage_encryption_type),
                 kms_key_id: backup.kms_key_id,
                 restore_window_latest_time: backup.restore_window.and_then(|w| w.latest_time).and_then(time),
                 backup_retention_period: backup.backup_retention_period.map(i64::from),

@@ -57,6 +57,15 @@ fn copies(ctx: &Ctx<'_>) -> Json {
     }
 }
 
+/// A provider without the argument names none, and does not show one that is there.
+fn air_gapped(ctx: &Ctx<'_>) -> Json {
+    let path = "target_logically_air_gapped_backup_vault_arn";
+    match ctx.get(path) {
+        Got::Missing if ctx.is_made() => Json::Null,
+        _ => ctx.or(path, Unset::Null),
+    }
+}
+
 fn rule(ctx: &Ctx<'_>) -> Json {
     json!({
         "rule_name": ctx.or("rule_name", Unset::Output),
@@ -64,6 +73,7 @@ fn rule(ctx: &Ctx<'_>) -> Json {
         "target_backup_vault_name": ctx.or("target_vault_name", Unset::Output),
         "delete_after_days": days(ctx.or("lifecycle.delete_after", Unset::Null)),
         "copy_destination_backup_vault_arns": copies(ctx),
+        "target_logically_air_gapped_backup_vault_arn": air_gapped(ctx),
     })
 }
 

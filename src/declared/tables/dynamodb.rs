@@ -64,6 +64,16 @@ fn replica_regions(ctx: &Ctx<'_>) -> Json {
     Json::Array(regions)
 }
 
+/// Regions of witnesses. A provider without the block makes none, and does not show one that is there.
+fn witness_regions(ctx: &Ctx<'_>) -> Json {
+    match (ctx.get("global_table_witness"), ctx.blocks("global_table_witness")) {
+        (Got::Missing, _) if !ctx.is_made() => ctx.missing("global_table_witness"),
+        (Got::Missing, _) => json!([]),
+        (_, Err(mark)) => mark,
+        (_, Ok(blocks)) => blocks.iter().map(|block| ctx.within(block).or("region_name", Unset::Output)).collect(),
+    }
+}
+
 /// The version is that of tables with replicas; one without may get some by parts.
 fn global_table_version(ctx: &Ctx<'_>) -> Json {
     match ctx.blocks("replica") {
@@ -167,6 +177,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[Mapping {
             _ => ctx.missing("table_status"),
         }),
         at("table_name", "name", Unset::Output),
+        call("witness_regions", witness_regions),
     ],
 }];
 

@@ -57,6 +57,7 @@ fn destination(ctx: &Ctx<'_>) -> Json {
     json!({
         "region": ctx.or("region", Unset::Output),
         "file_system_id": ctx.or("file_system_id", Unset::Output),
+        "owner_id": ctx.missing("destination.owner_id"),
         "status": ctx.missing("destination.status"),
         "last_replicated_timestamp": ctx.missing("destination.last_replicated_timestamp"),
     })

@@ -117,6 +117,31 @@ fn cluster_unset(ctx: &Ctx<'_>) -> Json {
     }
 }
 
+/// The kind of encryption: none without it. With it, AWS tells the kind once it is there.
+fn kind_of(ctx: &Ctx<'_>, encrypted: &Json) -> Json {
+    match encrypted {
+        Json::Bool(false) => Json::Null,
+        _ => ctx.missing("storage_encryption_type"),
+    }
+}
+
+fn instance_encryption_kind(ctx: &Ctx<'_>) -> Json {
+    kind_of(ctx, &instance_encrypted(ctx))
+}
+
+fn cluster_encryption_kind(ctx: &Ctx<'_>) -> Json {
+    kind_of(ctx, &cluster_encrypted(ctx))
+}
+
+/// Members of clusters and snapshots of clusters take over what the cluster has.
+fn storage_encryption_kind(ctx: &Ctx<'_>) -> Json {
+    kind_of(ctx, &ctx.or("storage_encrypted", Unset::Output))
+}
+
+fn snapshot_encryption_kind(ctx: &Ctx<'_>) -> Json {
+    kind_of(ctx, &ctx.or("encrypted", Unset::Output))
+}
+
 /// The key: AWS's own for the account when encryption is asked for and no key is named.
 fn key_at(ctx: &Ctx<'_>, path: &str, encrypted: Json) -> Json {
     let unset = match encrypted {
@@ -225,7 +250,9 @@ macro_rules! member {
                 call("engine_family", family),
                 call("engine_version", version),
                 same("storage_encrypted", Unset::Output),
+                call("storage_encryption_type", storage_encryption_kind),
                 call("multi_az", never),
+                call("read_replica_source_db_cluster_identifier", nothing),
                 call("read_replica_source_db_instance_identifier", nothing),
                 call("read_replica_source_arn", nothing),
                 call("secondary_availability_zone", nothing),
@@ -255,6 +282,7 @@ macro_rules! cluster {
                 call("engine_version", version),
                 same("vpc_security_group_ids", Unset::Output),
                 call("storage_encrypted", cluster_encrypted),
+                call("storage_encryption_type", cluster_encryption_kind),
                 call("db_cluster_members", members),
                 $($more),+
             ],
@@ -343,9 +371,12 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             same("publicly_accessible", Unset::False),
             at("read_replica_db_instance_identifiers", "replicas", Unset::Output),
             call("read_replica_source_arn", source_arn),
+            // The provider makes replicas of instances only.
+            call("read_replica_source_db_cluster_identifier", nothing),
             at("read_replica_source_db_instance_identifier", "replicate_source_db", Unset::Null),
             call("secondary_availability_zone", standby),
             call("storage_encrypted", instance_encrypted),
+            call("storage_encryption_type", instance_encryption_kind),
             same("vpc_security_group_ids", Unset::Output),
         ],
     },
@@ -379,6 +410,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
         at("db_cluster_parameter_group", "db_cluster_parameter_group_name", Unset::Output),
         at("db_subnet_group", "db_subnet_group_name", Unset::Output),
         same("engine", Unset::Output),
+        same("cluster_scalability_type", Unset::Null),
         same("engine_mode", Unset::Text("provisioned")),
         same("global_cluster_identifier", Unset::Null),
         call("kms_key_id", cluster_key),
@@ -429,6 +461,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             same("snapshot_type", Unset::Text("manual")),
             same("source_db_snapshot_identifier", Unset::Echo),
             same("source_region", Unset::Echo),
+            call("storage_encryption_type", snapshot_encryption_kind),
             same("vpc_id", Unset::Output),
         ],
     },
@@ -447,6 +480,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             same("snapshot_type", Unset::Text("manual")),
             same("source_db_cluster_snapshot_arn", Unset::Echo),
             same("storage_encrypted", Unset::Output),
+            call("storage_encryption_type", storage_encryption_kind),
             same("vpc_id", Unset::Output),
         ],
     },

@@ -35,6 +35,7 @@ fn rules(ctx: &Ctx<'_>) -> Json {
             "schedule_expression": rule.or("ScheduleExpression", Unset::Null),
             "target_backup_vault_name": rule.or("TargetBackupVault", Unset::Output),
             "delete_after_days": rule.or("Lifecycle.DeleteAfterDays", Unset::Null),
+            "target_logically_air_gapped_backup_vault_arn": rule.or("TargetLogicallyAirGappedBackupVaultArn", Unset::Null),
             "copy_destination_backup_vault_arns": each(rule, "CopyActions", |copy| copy.or("DestinationBackupVaultArn", Unset::Output)),
         })
     })

@@ -4,7 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{TAGS, either, empty, flag, is_marked, is_set, key_arn, key_of_aws, nothing, own};
+use super::{TAGS, each, either, empty, flag, is_marked, is_set, key_arn, key_of_aws, nothing, own};
 use crate::declared::map::{Arn, Ctx, Mapping, Unset, at, call};
 
 /// Whether a key of the account encrypts the table; else it is a key of DynamoDB's own.
@@ -131,6 +131,7 @@ pub(super) const TABLE: Mapping = Mapping {
         call("table_id", |ctx| ctx.later("TableId")),
         at("table_name", "TableName", Unset::Worked(own)),
         call("table_status", status),
+        call("witness_regions", empty),
     ],
 };
 
@@ -157,5 +158,6 @@ pub(super) const GLOBAL_TABLE: Mapping = Mapping {
         call("table_id", |ctx| ctx.later("TableId")),
         at("table_name", "TableName", Unset::Worked(own)),
         call("table_status", status),
+        call("witness_regions", |ctx| each(ctx, "GlobalTableWitnesses", |witness| witness.or("Region", Unset::Output))),
     ],
 };

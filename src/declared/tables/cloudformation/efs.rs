@@ -33,6 +33,7 @@ fn destination(ctx: &Ctx<'_>) -> Json {
     json!({
         "region": ctx.or("Region", Unset::Output),
         "file_system_id": ctx.or("FileSystemId", Unset::Output),
+        "owner_id": ctx.missing("the account of the replica"),
         "status": ctx.missing("the status of its replication"),
         "last_replicated_timestamp": ctx.missing("the last replication"),
     })

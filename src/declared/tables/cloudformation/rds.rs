@@ -100,6 +100,14 @@ fn instance_encrypted(ctx: &Ctx<'_>) -> Json {
     if is_any_set(ctx, SNAPSHOTS) == Some(false) { flag(ctx, path, Unset::False) } else { ctx.later(path) }
 }
 
+/// The kind of encryption: none without it. With it, AWS tells the kind once it is there.
+fn kind_of(ctx: &Ctx<'_>, encrypted: &Json) -> Json {
+    match encrypted {
+        Json::Bool(false) => Json::Null,
+        _ => ctx.later("StorageEncryptionType"),
+    }
+}
+
 /// The key: AWS's own for the account where encryption is asked for and no key is named.
 fn key_of(ctx: &Ctx<'_>, encrypted: Json) -> Json {
     let path = "KmsKeyId";
@@ -260,9 +268,11 @@ macro_rules! member {
                 call("kms_key_id", |ctx| ctx.later("KmsKeyId")),
                 call("multi_az", never),
                 call("read_replica_source_arn", nothing),
+                call("read_replica_source_db_cluster_identifier", nothing),
                 call("read_replica_source_db_instance_identifier", nothing),
                 call("secondary_availability_zone", nothing),
                 call("storage_encrypted", |ctx| ctx.later("StorageEncrypted")),
+                call("storage_encryption_type", |ctx| ctx.later("StorageEncryptionType")),
                 call("subnet_ids", |ctx| ctx.later("SubnetIds")),
                 call("vpc_id", |ctx| ctx.later("VpcId")),
                 $($more),+
@@ -298,6 +308,7 @@ macro_rules! cluster {
                 call("master_user_secret_arn", cluster_secret),
                 call("status", status),
                 call("storage_encrypted", cluster_encrypted),
+                call("storage_encryption_type", |ctx| kind_of(ctx, &cluster_encrypted(ctx))),
                 call("vpc_security_group_ids", |ctx| list(ctx, "VpcSecurityGroupIds", Unset::Decided)),
                 $($more),+
             ],
@@ -381,9 +392,11 @@ pub(super) const INSTANCE: Mapping = Mapping {
         // It depends on the VPC and the group of subnets.
         at("publicly_accessible", "PubliclyAccessible", Unset::Decided),
         call("read_replica_source_arn", replica_source_arn),
+        at("read_replica_source_db_cluster_identifier", "SourceDBClusterIdentifier", Unset::Null),
         call("read_replica_source_db_instance_identifier", replica_source),
         call("secondary_availability_zone", standby),
         call("storage_encrypted", instance_encrypted),
+        call("storage_encryption_type", |ctx| kind_of(ctx, &instance_encrypted(ctx))),
         call("subnet_ids", |ctx| ctx.later("SubnetIds")),
         call("vpc_id", |ctx| ctx.later("VpcId")),
         call("vpc_security_group_ids", |ctx| unless_member(ctx, "VPCSecurityGroups", || list(ctx, "VPCSecurityGroups", Unset::Decided))),
@@ -404,6 +417,7 @@ pub(super) const CLUSTER: Mapping = cluster!(
     "AWS::RDS::DBCluster",
     at("engine", "Engine", Unset::Output),
     call("engine_family", family),
+    at("cluster_scalability_type", "ClusterScalabilityType", Unset::Null),
     call("engine_mode", |ctx| cluster_setting(ctx, "EngineMode", Unset::Text("provisioned"))),
     call("engine_version", version),
     at("replication_source_identifier", "ReplicationSourceIdentifier", Unset::Null),
