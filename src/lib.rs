@@ -16,6 +16,7 @@ pub mod isolation;
 pub mod policy;
 pub mod report;
 pub(crate) mod terraform;
+pub(crate) mod untrusted;
 
 /// Every type of resource: those of AWS, and those that only code has.
 pub fn registry() -> estate::Registry {

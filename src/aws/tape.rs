@@ -26,6 +26,7 @@ use super::cx::CALL;
 use super::redact::{Redaction, redact};
 use super::session::Plan;
 use crate::estate::{ResponseId, Run};
+use crate::untrusted;
 
 /// What the error of a request that was never recorded says.
 pub(crate) const NOT_ON_TAPE: &str = "not on tape";
@@ -36,8 +37,9 @@ pub(crate) const CUT_OFF: &str = "the XML of the answer is cut off or broken";
 /// The schema of tapes.
 const SCHEMA: &str = "keur/tape/1";
 
-/// The most that is read of a tape: one body, and all of them unpacked.
+/// The most that is read of a tape: one body, one file of any kind, and all of them unpacked.
 const MAX_BODY: u64 = 64 << 20;
+const MAX_FILE: u64 = 512 << 20;
 const MAX_TOTAL: u64 = 2 << 30;
 
 /// One request and what came back. Retries are exchanges of their own; the last is the answer.
@@ -170,7 +172,7 @@ impl Tape {
         let mut files = HashMap::new();
         if kind.is_dir() {
             for name in ["run.json", "exchanges.jsonl"] {
-                match fs::read(path.join(name)) {
+                match untrusted::read_itself(&path.join(name), MAX_FILE) {
                     Ok(bytes) => drop(files.insert(name.to_owned(), bytes)),
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(source) => {
@@ -179,15 +181,19 @@ impl Tape {
                 }
             }
             if let Ok(bodies) = fs::read_dir(path.join("bodies")) {
+                let mut left = MAX_TOTAL;
                 for entry in bodies {
                     let entry = entry.map_err(failed)?;
                     let name = format!("bodies/{}", entry.file_name().to_string_lossy());
-                    files.insert(name, fs::read(entry.path()).map_err(failed)?);
+                    let bytes = untrusted::read_itself(&entry.path(), MAX_BODY.min(left))
+                        .map_err(|source| TapeError::File { path: entry.path(), source })?;
+                    left -= bytes.len() as u64;
+                    files.insert(name, bytes);
                 }
             }
             Self::from_files(path, files)
         } else {
-            Self::from_archive(path, &fs::read(path).map_err(failed)?)
+            Self::from_archive(path, &untrusted::read(path, MAX_TOTAL).map_err(failed)?)
         }
     }
 
@@ -198,18 +204,29 @@ impl Tape {
             name: "archive".to_owned(),
             problem: problem.to_string(),
         };
-        let plain = zstd::Decoder::new(bytes).map_err(damaged)?;
+        let refused = |name: String, problem: &str| TapeError::Damaged { path: path.to_owned(), name, problem: problem.to_owned() };
+        let plain = untrusted::decoder(bytes).map_err(damaged)?;
         let mut archive = tar::Archive::new(plain.take(MAX_TOTAL));
         let mut files = HashMap::new();
         for entry in archive.entries().map_err(damaged)?.raw(true) {
             let mut entry = entry.map_err(damaged)?;
-            let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
-            if entry.size() > MAX_BODY {
-                return Err(TapeError::Damaged { path: path.to_owned(), name, problem: "larger than 64 MiB".to_owned() });
+            let name = entry.path().map_err(damaged)?.to_string_lossy().trim_start_matches("./").to_owned();
+            let kind = entry.header().entry_type();
+            // Programs that pack folders write what they know of a file beside it.
+            if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
+                continue;
+            }
+            if !kind.is_file() {
+                return Err(refused(name, "neither a file nor a folder"));
+            }
+            if entry.size() > MAX_FILE || (name.starts_with("bodies/") && entry.size() > MAX_BODY) {
+                return Err(refused(name, "larger than any file of a recording"));
             }
             let mut content = Vec::new();
             entry.read_to_end(&mut content).map_err(damaged)?;
-            files.insert(name.trim_start_matches("./").to_owned(), content);
+            if files.insert(name.clone(), content).is_some() {
+                return Err(refused(name, "it is there twice"));
+            }
         }
         Self::from_files(path, files)
     }
@@ -692,7 +709,69 @@ impl Playback {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_xml, elements};
+    use std::fs;
+    use std::path::Path;
+
+    use super::{Tape, check_xml, elements};
+
+    fn demo() -> Vec<u8> {
+        fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/demo/tape.tar.zst")).unwrap()
+    }
+
+    /// A recording with something else in it.
+    fn with(name: &str, size: u64, kind: tar::EntryType) -> Vec<u8> {
+        let plain = zstd::decode_all(demo().as_slice()).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_size(size);
+        header.set_entry_type(kind);
+        header.set_cksum();
+        let mut builder = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
+        builder.append(&header, std::io::Read::take(std::io::repeat(0), size)).unwrap();
+        std::io::Write::write_all(builder.get_mut(), &plain).unwrap();
+        builder.into_inner().unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn archives_that_link_swell_or_say_things_twice_are_refused() {
+        let refused = |bytes: &[u8]| Tape::from_archive(Path::new("tape.tar.zst"), bytes).unwrap_err().to_string();
+        assert!(Tape::from_archive(Path::new("tape.tar.zst"), &demo()).is_ok());
+        assert!(Tape::from_archive(Path::new("tape.tar.zst"), &with("read.me", 10, tar::EntryType::Regular)).is_ok());
+        assert!(Tape::from_archive(Path::new("tape.tar.zst"), &with("bodies", 0, tar::EntryType::Directory)).is_ok());
+        for kind in [tar::EntryType::Symlink, tar::EntryType::Link, tar::EntryType::Fifo, tar::EntryType::Char, tar::EntryType::GNUSparse] {
+            assert!(refused(&with("bodies/x", 0, kind)).contains("neither a file"), "{kind:?}");
+        }
+        assert!(refused(&with("run.json", 2, tar::EntryType::Regular)).contains("twice"));
+        assert!(refused(&with("bodies/x", (64 << 20) + 1, tar::EntryType::Regular)).contains("larger than"));
+        assert!(refused(&with("x", (512 << 20) + 1, tar::EntryType::Regular)).contains("larger than"));
+        let long = with("x", 1 << 30, tar::EntryType::GNULongName);
+        assert!(long.len() < 1 << 20 && refused(&long).contains("neither a file"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_links_in_a_recording_are_refused() {
+        let tape = Tape::from_archive(Path::new("demo"), &demo()).unwrap();
+        for name in ["run.json", "exchanges.jsonl", "bodies/x"] {
+            for pipe in [false, true] {
+                let folder = tempfile::tempdir().unwrap();
+                tape.write(folder.path()).unwrap();
+                let path = folder.path().join(name);
+                let aside = folder.path().join("aside");
+                match fs::rename(&path, &aside) {
+                    Ok(()) => {}
+                    Err(_) => fs::write(&aside, "x").unwrap(),
+                }
+                if pipe {
+                    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+                } else {
+                    std::os::unix::fs::symlink(&aside, &path).unwrap();
+                }
+                let error = Tape::read(folder.path()).unwrap_err().to_string();
+                assert!(error.contains(name) && error.contains("not a file"), "{error}");
+            }
+        }
+    }
 
     #[test]
     fn only_whole_documents_are_well_formed() {

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use crate::diag::{Code, Diagnostic, SourceFile, nearest};
 use crate::isolation::{EnvironmentRule, Environments};
 use crate::policy::yaml::{Kind, Node, Reader, parse};
+use crate::untrusted;
 
 /// An account of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,9 +116,12 @@ const REGIONS: &[&str] = &[
     "us-west-2",
 ];
 
+/// Larger files are no configurations of anybody.
+const LARGEST: u64 = 16 << 20;
+
 /// Reads a configuration; paths in it are relative to its folder. Also gives its text.
 pub(super) fn read(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> (Config, Option<Arc<SourceFile>>) {
-    let text = match std::fs::read_to_string(path) {
+    let text = match untrusted::text(path, LARGEST) {
         Ok(text) => text,
         Err(error) => {
             let title = format!("{}: {error}", path.display());

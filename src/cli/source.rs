@@ -12,6 +12,7 @@ use crate::declared::build;
 use crate::estate::Estate;
 use crate::isolation;
 use crate::terraform::{self, Assumed};
+use crate::untrusted;
 
 /// Where the estate comes from; AWS itself if none is named.
 #[derive(Debug, Clone, Default, Args)]
@@ -204,8 +205,11 @@ impl From<terraform::Error> for Failure {
     }
 }
 
+/// Larger files are no plans, states or estates of anybody.
+const LARGEST: u64 = 1 << 30;
+
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path)
+    untrusted::stream(path, LARGEST)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint("give the path of a file that exists and may be read"))
 }
 

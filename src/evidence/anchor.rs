@@ -1,12 +1,14 @@
 //! Anchors: what the newest pack of a chain is, said in a place that whoever writes the chain cannot change. Without one
 //! the holder of the key could write all packs anew, or leave out the last.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::untrusted;
 
 /// The schema of an anchor.
 const SCHEMA: &str = "keur/anchor/1";
@@ -118,11 +120,7 @@ pub fn read(path: &Path) -> Result<Vec<Head>, AnchorError> {
     let name = path.display().to_string();
     let failed =
         |problem: String| AnchorError::new(&name, problem, "give a file that `keur evidence anchor` wrote, or `s3://BUCKET/PREFIX/`");
-    let length = fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
-    if length > LARGEST {
-        return Err(failed(format!("it has more than {LARGEST} bytes")));
-    }
-    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = untrusted::text(path, LARGEST).map_err(|error| failed(error.to_string()))?;
     lines(&name, &text)
 }
 
@@ -136,8 +134,8 @@ pub fn append(path: &Path, head: &Head) -> Result<Written, AnchorError> {
     let name = path.display().to_string();
     let failed =
         |error: std::io::Error| AnchorError::new(&name, error.to_string(), "give a path in a folder that exists and may be written");
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let text = match untrusted::read(path, LARGEST) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed(error)),
     };
@@ -207,6 +205,8 @@ pub fn compare(anchors: &[Head], chain: &str, manifest_of: impl Fn(u64) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use tempfile::TempDir;
 
     use super::*;

@@ -17,6 +17,10 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::dsse::{self, Envelope, Statement};
+use crate::untrusted;
+
+/// Keys are a few lines.
+const LARGEST_KEY: u64 = 1 << 16;
 
 /// Appended to the name of a file: its minisign signature.
 pub const MINISIG: &str = ".minisig";
@@ -176,7 +180,7 @@ impl SecretKey {
     /// Reads a key that keur or minisign wrote. The password is only asked for if the key has one.
     pub fn read(path: &Path, password: impl FnOnce() -> Result<Option<Zeroizing<String>>, SignError>) -> Result<Self, SignError> {
         let name = path.display().to_string();
-        let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+        let text = untrusted::text(path, LARGEST_KEY).map(Zeroizing::new).map_err(|error| {
             SignError::new(
                 SignErrorKind::File,
                 &name,
@@ -394,7 +398,7 @@ impl PublicKey {
         if is_line(path_or_text) {
             return Self::parse("the public key", path_or_text);
         }
-        let text = fs::read(path_or_text).map_err(|error| {
+        let text = untrusted::stream(Path::new(path_or_text), LARGEST_KEY).map_err(|error| {
             let hint = "give the path of a public key (minisign or PEM), or the line `RW…` itself";
             SignError::new(SignErrorKind::File, path_or_text, error.to_string(), hint)
         })?;

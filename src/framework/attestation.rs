@@ -12,6 +12,10 @@ use jiff::civil::Date;
 use crate::diag::{Code, Diagnostic, SourceFile, nearest};
 use crate::policy::Statement;
 use crate::policy::yaml::{Node, Reader, parse};
+use crate::untrusted;
+
+/// The most that is read of a document.
+const LARGEST: u64 = 1 << 30;
 
 /// A document-backed fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +161,7 @@ fn file(
     }
     let wanted = if wanted.starts_with("sha256:") { wanted } else { format!("sha256:{wanted}") }.to_ascii_lowercase();
     let Some(folder) = folder else { return Some(Document::File { path, sha256: wanted }) };
-    let bytes = match std::fs::read(folder.join(relative)) {
+    let bytes = match untrusted::read(&folder.join(relative), LARGEST) {
         Ok(bytes) => bytes,
         Err(error) => {
             reader.wrong(Code::UnreadableFile, format!("`{path}`: {error}"), span, "cannot be read");

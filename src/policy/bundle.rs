@@ -13,6 +13,7 @@ use super::parameter::{Parameter, Parameters, declarations};
 use super::yaml::{Node, Reader, parse};
 use crate::diag::{Code, Diagnostic, SourceFile};
 use crate::estate::{LinkSet, Registry};
+use crate::untrusted;
 
 /// Name and text of every file shipped in the program.
 pub const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -58,6 +59,8 @@ pub fn read_folder(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Vec<Arc<So
     files
 }
 
+/// Larger files are no policies of anybody.
+const LARGEST: u64 = 16 << 20;
 /// Folders below folders: more is a mistake, or a link to itself.
 const DEEPEST: usize = 8;
 
@@ -65,7 +68,8 @@ fn walk(path: &Path, depth: usize, files: &mut Vec<Arc<SourceFile>>) -> Result<(
     let failed = |error| (path.display().to_string(), error);
     let kind = fs::metadata(path).map_err(failed)?;
     if !kind.is_dir() {
-        let bytes = fs::read(path).map_err(failed)?;
+        // What the user named may be a pipe; what is found in a folder may not.
+        let bytes = if depth == 0 { untrusted::stream(path, LARGEST) } else { untrusted::read(path, LARGEST) }.map_err(failed)?;
         let text = String::from_utf8(bytes).map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e.utf8_error())))?;
         files.push(SourceFile::new(path.display().to_string(), text));
         return Ok(());

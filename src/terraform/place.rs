@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use super::address::Address;
 use super::plan::module_names;
+use crate::untrusted;
 
 /// Larger source files are not looked into.
 const LARGEST: u64 = 4 << 20;
@@ -74,10 +75,8 @@ impl Places {
         let Ok(entries) = fs::read_dir(folder) else { return };
         let files: BTreeSet<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "tf" || e == "tofu")) {
-            if fs::metadata(file).map_or(true, |meta| meta.len() > LARGEST) {
-                continue;
-            }
-            let Ok(text) = fs::read_to_string(file) else { continue };
+            let Ok(bytes) = untrusted::read(file, LARGEST) else { continue };
+            let Ok(text) = String::from_utf8(bytes) else { continue };
             let Ok(body) = text.parse::<Body>() else { continue };
             let shown = shown(root, file);
             for block in body.get_blocks("resource") {
@@ -109,8 +108,8 @@ fn shown(root: &Path, file: &Path) -> String {
 
 /// Where `terraform init` put modules: path of the module → folder.
 fn fetched(folder: &Path) -> HashMap<String, String> {
-    let text = fs::read_to_string(folder.join(".terraform/modules/modules.json")).unwrap_or_default();
-    let json: Json = serde_json::from_str(&text).unwrap_or_default();
+    let bytes = untrusted::read(&folder.join(".terraform/modules/modules.json"), LARGEST).unwrap_or_default();
+    let json: Json = serde_json::from_slice(&bytes).unwrap_or_default();
     let entries = json.get("Modules").and_then(Json::as_array).into_iter().flatten();
     let pair = |entry: &Json| {
         let key = entry.get("Key")?.as_str().filter(|key| !key.is_empty())?;

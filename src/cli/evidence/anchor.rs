@@ -80,7 +80,7 @@ fn lock(place: &str, head: &Head, args: &AnchorArgs, terminal: &Terminal) -> Res
     // The archive first: an anchor says that there is something to be found.
     if let Some(path) = &args.archive {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bytes = std::fs::read(path)
+        let bytes = crate::untrusted::read(path, 5 << 30)
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint("give the archive of a pack"))?;
         let stored = bucket.put_file(&name, bytes, now, args.days)?;
         terminal.say(&format!("{}: locked until {}", stored.place, stored.until));

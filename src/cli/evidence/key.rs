@@ -54,7 +54,7 @@ impl PasswordArgs {
         let (name, text) = match &self.password_file {
             Some(path) => {
                 let name = path.display().to_string();
-                let text = std::fs::read_to_string(path)
+                let text = crate::untrusted::text(path, 1 << 16)
                     .map_err(|error| wrong(&name, &error.to_string(), "give the path of a file with the password on its first line"))?;
                 (name, Zeroizing::new(text))
             }

@@ -63,7 +63,7 @@ impl Manifest {
 }
 
 fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint(hint))
+    crate::untrusted::stream(path, LARGEST_REPLY as u64).map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint(hint))
 }
 
 /// Asks an authority for a time stamp of a manifest, and keeps the reply beside it.
