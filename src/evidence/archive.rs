@@ -2,9 +2,12 @@
 
 use std::io::Write;
 
-use super::Error;
+use sha2::{Digest as _, Sha256};
+
 use super::chain::{Chain, folder_of, object_path};
+use super::manifest::Manifest;
 use super::verify::pack_needs;
+use super::{Error, Tree};
 
 /// What is handed over is read seldom.
 const LEVEL: i32 = 19;
@@ -22,18 +25,60 @@ pub(crate) fn write_archive(chain: &Chain, sequence: u64, out: &mut dyn Write) -
     needed.extend(manifest.objects_added.iter().cloned());
     paths.extend(needed.iter().filter_map(|hash| object_path(hash)));
     paths.sort();
-    let failed = |source: std::io::Error| Error { io: true, ..Error::broken(&folder, source.to_string()) };
+    let mut encoder = zstd::Encoder::new(out, LEVEL).map_err(|source| failed(&folder, &source))?;
+    encoder.include_checksum(true).map_err(|source| failed(&folder, &source))?;
+    let encoder = tar_of(chain, manifest, &paths, encoder)?;
+    encoder.finish().and_then(|out| out.flush()).map_err(|source| failed(&folder, &source))
+}
+
+/// Refuses an archive whose bytes, before they were compressed, are not those that keur writes for what is in it: another
+/// order, other headers, padding, or anything behind its end would be a place for what nobody sees. How it was compressed may
+/// change with the library that does it; that nothing stands beside the compressed archive was seen when it was opened.
+pub(super) fn check_written(chain: &Chain, sequence: u64) -> Result<(), Error> {
+    let Tree::Archive { name, files, sha256 } = &chain.tree else { return Ok(()) };
+    // One that cannot be read is told by name, when the pack is verified.
+    let Ok(sealed) = &chain.entry(sequence)?.manifest else { return Ok(()) };
+    let Some((manifest, _)) = sealed else {
+        return Err(Error::broken(name.display(), "there is no manifest in it: only what is sealed is handed over"));
+    };
+    let paths: Vec<String> = files.keys().cloned().collect();
+    let written = tar_of(chain, manifest, &paths, Sum(Sha256::new()))?;
+    if written.0.finalize().as_slice() != sha256 {
+        let reason = "it is not written as keur writes an archive of these files: somebody else wrote it";
+        return Err(Error::broken(name.display(), reason));
+    }
+    Ok(())
+}
+
+fn failed(place: &str, source: &std::io::Error) -> Error {
+    Error { io: true, ..Error::broken(place, source.to_string()) }
+}
+
+/// The archive of these files, which are sorted.
+fn tar_of<W: Write>(chain: &Chain, manifest: &Manifest, paths: &[String], out: W) -> Result<W, Error> {
     let time = u64::try_from(manifest.sealed.as_second()).unwrap_or_default();
-    let mut encoder = zstd::Encoder::new(out, LEVEL).map_err(failed)?;
-    encoder.include_checksum(true).map_err(failed)?;
-    let mut archive = tar::Builder::new(encoder);
+    let mut archive = tar::Builder::new(out);
     for path in paths {
-        let bytes = chain.tree.read(&path)?;
+        let bytes = chain.tree.read(path)?;
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
         header.set_mtime(time);
-        archive.append_data(&mut header, &path, bytes.as_slice()).map_err(failed)?;
+        archive.append_data(&mut header, path, bytes.as_slice()).map_err(|source| failed(path, &source))?;
     }
-    archive.into_inner().and_then(zstd::Encoder::finish).map_err(failed)?.flush().map_err(failed)
+    archive.into_inner().map_err(|source| failed(&folder_of(manifest.sequence), &source))
+}
+
+/// Hashes what is written.
+struct Sum(Sha256);
+
+impl Write for Sum {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -16,6 +16,7 @@ pub(crate) struct Chain {
 }
 
 /// A pack of it.
+#[derive(Debug)]
 pub(crate) struct Entry {
     /// Its number.
     pub(crate) sequence: u64,
@@ -37,8 +38,11 @@ pub(crate) fn folder_of(sequence: u64) -> String {
     format!("pack-{sequence:06}")
 }
 
+/// How often a run may be expected, in seconds: from every hour to every ten years.
+const CADENCES: std::ops::RangeInclusive<i64> = 3600..=3600 * 87_600;
+
 /// More packs than anybody writes.
-const LAST: u64 = 99_999_999;
+pub(super) const LAST: u64 = 99_999_999;
 
 /// Number of a pack by its folder.
 pub(super) fn sequence_of(folder: &str) -> Option<u64> {
@@ -90,6 +94,7 @@ impl Chain {
                 [one] => one.sequence,
                 _ => return Err(Error::broken(path.display(), "an archive holds one pack")),
             };
+            super::archive::check_written(&chain, only)?;
             return Ok((chain, Some(only)));
         }
         // A relative path such as `.` has neither name nor parent.
@@ -130,7 +135,13 @@ impl Chain {
         let mut before: Option<(u64, &str)> = None;
         for entry in &self.entries {
             let sealed = entry.manifest.as_ref().map_err(Clone::clone)?;
-            let Some((manifest, hash)) = sealed else { break };
+            let Some((manifest, hash)) = sealed else {
+                // Only the last may be at work, or have been killed.
+                if self.entries.last().is_some_and(|last| last.sequence == entry.sequence) {
+                    break;
+                }
+                return Err(Error::broken(format!("{}/manifest.json", folder_of(entry.sequence)), "it is missing"));
+            };
             let named = manifest.previous.as_ref().map(|previous| (previous.sequence, previous.manifest_sha256.as_str()));
             let follows = before.map_or(1, |(sequence, _)| sequence + 1) == manifest.sequence;
             if named != before || !follows || manifest.sequence != entry.sequence {
@@ -235,9 +246,26 @@ fn entry(tree: &Tree, sequence: u64) -> Entry {
     let path = format!("{folder}/started.json");
     let started = tree.read(&path).and_then(|bytes| Ok((record(&path, &bytes, super::manifest::STARTED_SCHEMA)?, sha256(&bytes))));
     let path = format!("{folder}/manifest.json");
+    let read = |bytes: Vec<u8>| {
+        let manifest: Manifest = record(&path, &bytes, super::manifest::PACK_SCHEMA)?;
+        in_bounds(&path, &manifest)?;
+        Ok((manifest, sha256(&bytes)))
+    };
     let manifest = match tree.has(&path) {
-        true => tree.read(&path).and_then(|bytes| Ok((record(&path, &bytes, super::manifest::PACK_SCHEMA)?, sha256(&bytes)))).map(Some),
+        true => tree.read(&path).and_then(read).map(Some),
         false => Ok(None),
     };
     Entry { sequence, started, manifest }
+}
+
+/// Refuses numbers that no run gives, before anybody reckons with them. Sizes are held against the files.
+fn in_bounds(path: &str, manifest: &Manifest) -> Result<(), Error> {
+    if manifest.cadence.is_some_and(|seconds| !CADENCES.contains(&seconds)) {
+        return Err(Error::broken(path, "its cadence is not between an hour and ten years"));
+    }
+    let previous = manifest.previous.as_ref().map(|previous| previous.sequence);
+    if [Some(manifest.sequence), previous].into_iter().flatten().any(|sequence| !(1..=LAST).contains(&sequence)) {
+        return Err(Error::broken(path, "it names a pack of a number that no chain reaches"));
+    }
+    Ok(())
 }

@@ -45,7 +45,7 @@ pub(crate) struct Span {
 impl Day {
     /// Whether a run was expected between it and a moment.
     pub(crate) fn is_late(&self, moment: Timestamp) -> bool {
-        self.cadence.is_some_and(|cadence| moment.duration_since(self.at) > cadence + cadence / 10)
+        self.cadence.is_some_and(|cadence| moment.duration_since(self.at) > cadence.saturating_add(cadence / 10))
     }
 }
 
@@ -64,6 +64,8 @@ pub(crate) struct History {
     pub(crate) spans: Vec<Span>,
     /// How often a run is expected: what the last pack says.
     pub(crate) cadence: Option<SignedDuration>,
+    /// The last pack, if it was never sealed: its run is at work, or was killed.
+    pub(crate) unfinished: Option<u64>,
 }
 
 /// What a run looked at.
@@ -82,7 +84,15 @@ pub(crate) struct Looked {
 impl History {
     /// Nothing yet.
     pub(crate) fn new(chain: &str, source: &str) -> Self {
-        Self { chain: chain.to_owned(), source: source.to_owned(), days: Vec::new(), others: 0, spans: Vec::new(), cadence: None }
+        Self {
+            chain: chain.to_owned(),
+            source: source.to_owned(),
+            days: Vec::new(),
+            others: 0,
+            spans: Vec::new(),
+            cadence: None,
+            unfinished: None,
+        }
     }
 
     /// Brings what is open forward by a run that is not a pack yet.
@@ -160,6 +170,7 @@ pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -
         others: 0,
         spans: Vec::new(),
         cadence: sealed.last().and_then(|(manifest, _)| manifest.cadence).map(SignedDuration::from_secs),
+        unfinished: entries().next_back().filter(|entry| entry.manifest == Ok(None)).map(|entry| entry.sequence),
         source,
     };
     let mut open: BTreeMap<String, Span> = BTreeMap::new();

@@ -53,6 +53,16 @@ impl Error {
     pub(crate) fn io(path: &Path, source: &std::io::Error) -> Self {
         Self { file: path.display().to_string(), reason: source.to_string(), io: true }
     }
+
+    /// Of a file that could not be made.
+    pub(crate) fn new_file(path: &Path, source: &std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::AlreadyExists {
+            let reason = "it is there already, so that another run is writing to this chain, and nothing is written over: \
+                          see that only one runs, and run again";
+            return Self { io: true, ..Self::broken(path.display(), reason) };
+        }
+        Self::io(path, source)
+    }
 }
 
 #[cfg(test)]

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::chain::{Chain, OBJECTS, folder_of, object_of, object_path, sequence_of};
+use super::chain::{Chain, LAST, OBJECTS, folder_of, object_of, object_path, sequence_of};
 use super::dsse::hex;
 use super::manifest::{
     Content, Ended, FileEntry, Manifest, PACK_SCHEMA, PackResult, Previous, STARTED_SCHEMA, Started, Tool, canonical, sha256,
 };
 use super::sign::{Document, SignatureFile, Signer};
-use super::tree::Tree;
+use super::tree::{LARGEST_FILE, Tree};
 use super::verify::{comment_of_manifest, comment_of_start, was_signed};
 use super::{Error, sums};
+use crate::untrusted;
 
 /// Level of compression. Most of what is compressed is hashes: higher levels take four times as long for a twentieth less.
 const LEVEL: i32 = 6;
@@ -56,8 +57,8 @@ pub(crate) struct Packing<'a> {
     files: BTreeMap<String, FileEntry>,
     added: BTreeSet<String>,
     needed: BTreeSet<String>,
-    /// Held until the end.
-    _lock: File,
+    /// Held until the end: the file that says so for the chain, and the record of the start, which nobody takes away unnoticed.
+    _locks: Vec<File>,
 }
 
 /// A pack that was sealed.
@@ -88,7 +89,11 @@ impl<'a> Packing<'a> {
         let last = match last {
             None => None,
             Some(entry) => match entry.sealed() {
-                Some((manifest, hash)) => Some((manifest.clone(), hash.to_owned())),
+                Some((manifest, hash)) if manifest.sequence == entry.sequence => Some((manifest.clone(), hash.to_owned())),
+                Some((manifest, _)) => {
+                    let reason = format!("its manifest is of pack {}: verify the chain first", manifest.sequence);
+                    return Err(Error::broken(folder_of(entry.sequence), reason));
+                }
                 None => return Err(Error::broken(folder_of(entry.sequence), "its manifest cannot be read: verify the chain first")),
             },
         };
@@ -97,6 +102,9 @@ impl<'a> Packing<'a> {
             return Err(Error { io: true, ..Error::broken(root.display(), reason) });
         }
         let sequence = last.as_ref().map_or(1, |(manifest, _)| manifest.sequence + 1);
+        if sequence > LAST {
+            return Err(Error { io: true, ..Error::broken(root.display(), "it has as many packs as a chain may have: begin another one") });
+        }
         let known = earlier.iter().flat_map(Chain::objects_added).cloned().collect();
         let started = Started {
             schema: STARTED_SCHEMA.to_owned(),
@@ -112,7 +120,8 @@ impl<'a> Packing<'a> {
             run_by: begin.run_by,
         };
         let folder = root.join(folder_of(sequence));
-        fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, &e))?;
+        // Whoever makes the folder has the number, even where the lock of the chain was taken away.
+        fs::create_dir(&folder).map_err(|e| Error::new_file(&folder, &e))?;
         let bytes = canonical(&started);
         let started_sha256 = sha256(&bytes);
         let chain_id = started.chain.clone().unwrap_or_else(|| started_sha256.clone());
@@ -130,7 +139,7 @@ impl<'a> Packing<'a> {
             files: BTreeMap::new(),
             added: BTreeSet::new(),
             needed: BTreeSet::new(),
-            _lock: lock,
+            _locks: vec![lock],
         };
         if let Some(signer) = packing.signer {
             let comment = comment_of_start(&packing.started);
@@ -139,6 +148,8 @@ impl<'a> Packing<'a> {
             }
         }
         packing.plain("started.json", "started", &bytes)?;
+        let start = packing.folder.join("started.json");
+        packing._locks.extend(lock_start(&start)?);
         Ok(packing)
     }
 
@@ -189,7 +200,7 @@ impl<'a> Packing<'a> {
         if let Some(parent) = full.parent() {
             fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
         }
-        replace(&full, bytes)?;
+        write_new(&full, bytes)?;
         let entry = FileEntry { path: path.to_owned(), role: role.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes), content };
         self.files.insert(path.to_owned(), entry);
         Ok(())
@@ -205,16 +216,16 @@ impl<'a> Packing<'a> {
         let full = self.root.join(&path);
         if self.known.contains(&hash) {
             // It is what the pack rests on: it must be there, and whole.
-            let kept = fs::read(&full).map_err(|e| Error::io(&full, &e))?;
-            if kept != bytes {
-                return Err(Error::broken(path, "its content is not what its name says: verify the chain first"));
-            }
-            return Ok(hash);
+            return same_object(&full, &path, bytes).map(|()| hash);
         }
         if let Some(parent) = full.parent() {
             fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
         }
-        replace(&full, bytes)?;
+        // Nobody named it yet, and it may be there all the same: of a run whose pack was taken away.
+        match full.symlink_metadata() {
+            Ok(_) => same_object(&full, &path, bytes)?,
+            Err(_) => write_new(&full, bytes)?,
+        }
         self.added.insert(hash.clone());
         Ok(hash)
     }
@@ -285,13 +296,17 @@ fn finish(
 ) -> Result<Sealing, Error> {
     let bytes = canonical(manifest);
     let hash = sha256(&bytes);
+    // It is there from the first step of the seal on, under its other name: a run that is killed in between is told from one
+    // whose manifest was taken away. A name that is taken belongs to another run, and is left as it is.
+    let path = folder.join("manifest.json");
+    let staged = Staged::new(&path, &bytes)?;
     if let Some(signer) = signer {
         for signature in sign(signer, "manifest.json", &bytes, &comment_of_manifest(manifest))? {
-            replace(&folder.join(format!("manifest.json{}", signature.suffix)), &signature.bytes)?;
+            write_new(&folder.join(format!("manifest.json{}", signature.suffix)), &signature.bytes)?;
         }
     }
-    replace(&folder.join("SHA256SUMS"), sums::text(manifest, &hash, needed).as_bytes())?;
-    replace(&folder.join("manifest.json"), &bytes)?;
+    write_new(&folder.join("SHA256SUMS"), sums::text(manifest, &hash, needed).as_bytes())?;
+    staged.keep()?;
     #[cfg(unix)]
     for place in [folder, root] {
         File::open(place).and_then(|place| place.sync_all()).map_err(|e| Error::io(place, &e))?;
@@ -341,6 +356,9 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<boo
     }
     let name = folder_of(last.sequence);
     let folder = root.join(&name);
+    let start = folder.join("started.json");
+    // It may be at work: the file that says so for the whole chain can be removed.
+    let _lock = if start.is_file() { lock_start(&start)? } else { None };
     if begins_only(chain, last.sequence) {
         // It was killed before it could say anything: no call had been made, and its number is free.
         return fs::remove_dir_all(&folder).map(|()| true).map_err(|e| Error::io(&folder, &e));
@@ -357,6 +375,7 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<boo
     if started.sequence != last.sequence || !follows {
         return Err(Error::broken(format!("{name}/started.json"), "it does not follow the pack before it: verify the chain first"));
     }
+    let signed = was_signed(chain, last.sequence);
     let known: BTreeSet<&String> = chain.objects_added().collect();
     let mut files = Vec::new();
     let mut orphans = Vec::new();
@@ -376,6 +395,8 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<boo
         let Some(inner) = path.strip_prefix(&format!("{name}/")) else { continue };
         if inner == "SHA256SUMS" || (inner.starts_with("manifest.json") && inner != "manifest.json") {
             // Of a seal that was never finished.
+            let full = root.join(path);
+            fs::remove_file(&full).map_err(|e| Error::io(&full, &e))?;
             continue;
         }
         let bytes = chain.tree.read(path)?;
@@ -394,7 +415,7 @@ fn seal_aborted(root: &Path, chain: &Chain, begin: &Begin<'_, '_>) -> Result<boo
             content: None,
         });
     }
-    let reason = match was_signed(chain, last.sequence) {
+    let reason = match signed {
         true => {
             "its manifest was missing when the next run began, though what signs it was there: it was taken away, or the run was \
                  killed in that moment"
@@ -442,6 +463,26 @@ fn lock(root: &Path) -> Result<File, Error> {
     }
 }
 
+/// Takes the lock of a pack: whoever writes it holds the record of its start.
+#[cfg(unix)]
+fn lock_start(path: &Path) -> Result<Option<File>, Error> {
+    let file = untrusted::open_itself(path).map_err(|e| Error::io(path, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => {
+            let reason = format!("another run is writing to this chain, and its `{LOCK}` was taken away: wait for it");
+            Err(Error { io: true, ..Error::broken(path.display(), reason) })
+        }
+        Err(TryLockError::Error(source)) => Err(Error::io(path, &source)),
+    }
+}
+
+/// Elsewhere a lock would keep others from reading the record.
+#[cfg(not(unix))]
+fn lock_start(_: &Path) -> Result<Option<File>, Error> {
+    Ok(None)
+}
+
 fn nonce() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("internal error: every system this runs on has randomness");
@@ -456,17 +497,44 @@ fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Writes a file in one step: whoever looks sees all of it or nothing.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    let beside = PathBuf::from(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&beside, path)
-    };
-    write().map_err(|e| Error::io(path, &e))
+/// Writes a file that is not there yet, in one step: whoever looks sees all of it or nothing. Nothing is written over, whoever
+/// put it there.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    Staged::new(path, bytes)?.keep()
+}
+
+/// A file that is there whole, under its own name and `.tmp`. It goes if it is not kept.
+struct Staged<'p> {
+    path: &'p Path,
+    beside: tempfile::NamedTempFile,
+}
+
+impl<'p> Staged<'p> {
+    fn new(path: &'p Path, bytes: &[u8]) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".tmp");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&name).rand_bytes(0);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            // Temporary files are private; a pack is to be read by others.
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        let mut beside = builder.tempfile_in(folder).map_err(|e| Error::new_file(path, &e))?;
+        let file = beside.as_file_mut();
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| Error::io(path, &e))?;
+        Ok(Self { path, beside })
+    }
+
+    fn keep(self) -> Result<(), Error> {
+        self.beside.persist_noclobber(self.path).map(drop).map_err(|e| Error::new_file(self.path, &e.error))
+    }
+}
+
+/// Refuses an object that is there, but is not what its name says.
+fn same_object(full: &Path, path: &str, bytes: &[u8]) -> Result<(), Error> {
+    let kept = untrusted::read_itself(full, LARGEST_FILE).map_err(|e| Error::io(full, &e))?;
+    if kept == bytes { Ok(()) } else { Err(Error::broken(path, "its content is not what its name says: verify the chain first")) }
 }

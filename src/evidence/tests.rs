@@ -1,4 +1,5 @@
 //! What somebody could do to a chain, and that all of it is found.
+#![allow(clippy::print_stdout, reason = "how much was tried")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 
 use super::manifest::{Basis, OpenFinding, PackResult, RuleFile, Tool, sha256};
 use super::sign::{PublicKey, SecretKey};
-use super::{Begin, Chain, Note, Packing, folder_of, history, verify, write_archive};
+use super::{Begin, Chain, Error, Note, Packing, folder_of, history, verify, write_archive};
 
 const START: &str = "2026-01-01T06:00:00Z";
 
@@ -365,6 +366,164 @@ fn a_run_that_was_killed_is_sealed_as_aborted_by_the_next() {
     }
 }
 
+/// Every moment at which a run can be killed while it seals its pack. Nothing is called tampered with, nothing is left out.
+#[test]
+fn a_run_that_is_killed_while_it_seals_is_told_as_unfinished_at_every_step() {
+    let (_folder, root) = chain(2);
+    let folder = root.join("pack-000002");
+    let take = |name: &str| (name.to_owned(), fs::read(folder.join(name)).unwrap());
+    // In the order of the seal.
+    let sealed = ["manifest.json.minisig", "manifest.json.intoto.jsonl", "SHA256SUMS"].map(take);
+    let (_, manifest) = take("manifest.json");
+    for (name, _) in &sealed {
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    fs::remove_file(folder.join("manifest.json")).unwrap();
+    let untouched: Vec<_> = files(&folder).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    let mut steps = vec![Vec::new()];
+    for half in [0, manifest.len() / 2, manifest.len()] {
+        steps.push(vec![("manifest.json.tmp".to_owned(), manifest[..half].to_vec())]);
+    }
+    for (name, bytes) in &sealed {
+        let before = steps.last().unwrap().clone();
+        steps.push([before.clone(), vec![(format!("{name}.tmp"), bytes[..bytes.len() / 2].to_vec())]].concat());
+        steps.push([before, vec![(name.clone(), bytes.clone())]].concat());
+    }
+    println!("{} moments of a seal", steps.len());
+    for step in steps {
+        let names: Vec<_> = step.iter().map(|(name, _)| name.as_str()).collect();
+        let put = || {
+            for (name, bytes) in &step {
+                fs::write(folder.join(name), bytes).unwrap();
+            }
+        };
+        put();
+        let (opened, _) = Chain::open(&root).unwrap();
+        let checked = verify(&opened, None, &[public()]);
+        assert_eq!(checked.problems, [], "{names:?}");
+        assert!(checked.notes.contains(&Note::Unfinished(2)), "{names:?}");
+        opened.check_links().unwrap();
+        assert_eq!(history(&opened, None, None).unwrap().unfinished, Some(2), "{names:?}");
+        // The next run seals it, and goes on.
+        let key = key();
+        write(begin(&root, 3, Some(&key)), 3, &[]);
+        assert_eq!(problems(&root), [""; 0], "{names:?}");
+        let (opened, _) = Chain::open(&root).unwrap();
+        let history = history(&opened, None, None).unwrap();
+        assert_eq!((history.unfinished, history.days.len(), history.days[1].result.is_none()), (None, 3, true), "{names:?}");
+        fs::remove_dir_all(root.join("pack-000003")).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        for (path, bytes) in &untouched {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        // What only the third pack brought in.
+        let kept: Vec<_> = opened.entries[0].sealed().unwrap().0.objects_added.clone();
+        let own = fs::read(root.join("pack-000002/index.jsonl.zst")).map(|bytes| zstd::decode_all(bytes.as_slice()).unwrap()).unwrap();
+        let own = String::from_utf8(own).unwrap();
+        for path in files(&root.join("objects")) {
+            let hash = format!("sha256:{}", path.file_name().unwrap().to_str().unwrap());
+            if !kept.contains(&hash) && !own.contains(&hash) {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    // Signed, and no manifest under any name: that is no kill.
+    for (name, bytes) in &sealed {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    assert!(problems(&root).contains(&"pack-000002/manifest.json: it is missing".to_owned()), "{:?}", problems(&root));
+}
+
+/// Whoever may write to the folder removes the file that says that a run is at work, at any moment of the run.
+#[test]
+fn a_lock_that_disappears_lets_nothing_be_written_over() {
+    let key = key();
+    let start = |root: &Path| Packing::begin(Begin { signer: Some(&key), ..unsigned(root, 2) });
+    // While a run is at work, the next sees it by the record of its start.
+    let (_folder, root) = chain(1);
+    let at_work = begin(&root, 1, Some(&key));
+    fs::remove_file(root.join(super::pack::LOCK)).unwrap();
+    let error = start(&root).err().unwrap();
+    assert!(error.io && error.reason.contains("another run is writing"), "{error}");
+    write(at_work, 1, &[]);
+    assert_eq!(problems(&root), [""; 0]);
+    // A pack that is sealed under the hands of a run stays as it is, whatever was sealed first.
+    for first in ["manifest.json", "manifest.json.tmp", "manifest.json.minisig", "manifest.json.intoto.jsonl", "SHA256SUMS"] {
+        let (_folder, root) = chain(1);
+        let at_work = begin(&root, 1, Some(&key));
+        let path = root.join("pack-000002").join(first);
+        fs::write(&path, "of somebody else").unwrap();
+        let error = at_work.abort("no credentials", at(1)).err().unwrap();
+        assert!(error.io && error.reason.contains("nothing is written over"), "{first}: {error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "of somebody else", "{first}");
+        assert_eq!(first == "manifest.json", root.join("pack-000002/manifest.json").exists(), "{first}");
+    }
+    // Nor is any other member, nor an object.
+    let (_folder, root) = chain(1);
+    let mut at_work = begin(&root, 1, Some(&key));
+    fs::write(root.join("pack-000002/rules.json"), "of somebody else").unwrap();
+    assert!(at_work.plain("rules.json", "rules", b"[]").is_err());
+    let hash = sha256(b"an answer");
+    let path = root.join(super::chain::object_path(&hash).unwrap());
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "not the answer").unwrap();
+    assert!(at_work.object(b"an answer").unwrap_err().reason.contains("not what its name says"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "not the answer");
+    // Two that begin at once: the folder of the pack is there already.
+    let (_folder, root) = chain(1);
+    let error = Error::new_file(&root.join("pack-000002"), &std::io::ErrorKind::AlreadyExists.into());
+    assert!(error.io && error.reason.contains("another run is writing"), "{error}");
+}
+
+#[test]
+fn numbers_of_a_manifest_are_looked_at_before_anybody_reckons_with_them() {
+    let (_folder, root) = chain(2);
+    let path = root.join("pack-000002/manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut tried = 0;
+    for wrong in [i64::MIN, -1, 0, 3599, 3600 * 87_600 + 1, 9_000_000_000_000_000_000, i64::MAX].map(|n| n.to_string()) {
+        fs::write(&path, text.replace("\"cadence\":86400", &format!("\"cadence\":{wrong}"))).unwrap();
+        let (opened, _) = Chain::open(&root).unwrap();
+        assert!(history(&opened, None, None).is_err(), "{wrong}");
+        assert!(!problems(&root).is_empty(), "{wrong}");
+        let error = Packing::begin(unsigned(&root, 3)).err().unwrap();
+        assert!(!error.io, "{wrong}: {error}");
+        tried += 1;
+    }
+    // Every number of a manifest and of the record of a start, and the largest that there are.
+    let digits = regex::Regex::new(r":(\d+)").unwrap();
+    for name in ["manifest.json", "started.json"] {
+        let path = root.join("pack-000002").join(name);
+        let original = fs::read(&path).unwrap();
+        let text = String::from_utf8(original.clone()).unwrap();
+        for found in digits.captures_iter(&text).map(|found| found.get(1).unwrap().range()) {
+            for wrong in ["0", "18446744073709551615", "9223372036854775807", "-9223372036854775808", "1e308", "100000000"] {
+                let changed = [&text[..found.start], wrong, &text[found.end..]].concat();
+                fs::write(&path, &changed).unwrap();
+                // As somebody writes it who knows how, too.
+                for canonical in [false, true] {
+                    if canonical && let Ok(value) = serde_json::from_str::<serde_json::Value>(&changed) {
+                        fs::write(&path, serde_json_canonicalizer::to_vec(&value).unwrap()).unwrap();
+                    }
+                    assert!(!problems(&root).is_empty(), "{name} {found:?} {wrong}");
+                    if let Ok((opened, _)) = Chain::open(&root) {
+                        let _ = opened.check_links();
+                        if let Ok(history) = history(&opened, None, None) {
+                            let _ = (history.late(), history.largest_gap(), history.at(Timestamp::MAX), history.at(Timestamp::MIN));
+                        }
+                    }
+                    let _ = Packing::begin(unsigned(&root, 3)).err();
+                    tried += 1;
+                }
+            }
+        }
+        fs::write(&path, original).unwrap();
+    }
+    println!("{tried} numbers");
+    assert!(tried > 100);
+}
+
 #[test]
 fn two_runs_do_not_write_to_one_chain() {
     let (_folder, root) = chain(1);
@@ -388,18 +547,131 @@ fn an_archive_is_the_same_every_time_and_holds_alone() {
     let path = root.parent().unwrap().join("pack.tar.zst");
     fs::write(&path, &bytes).unwrap();
     assert_eq!(problems(&path), [""; 0]);
+    let plain = zstd::decode_all(bytes.as_slice()).unwrap();
     let step = (bytes.len() / 400).max(1);
+    let (mut changes, mut same) = (0, 0);
     for place in (0..bytes.len()).step_by(step) {
         let mut changed = bytes.clone();
-        changed[place] ^= 0x10;
+        changed[place] ^= 1 << (place % 8);
         fs::write(&path, &changed).unwrap();
-        // A bit of the headers may mean nothing: then what comes out of it is the same.
-        let same = || match Chain::open(&path) {
-            Ok((changed, Some(2))) => super::write_archive(&changed, 2, &mut Vec::new()).is_ok(),
-            _ => false,
-        };
-        assert!(!problems(&path).is_empty() || same(), "at {place}");
+        // A few bits of a frame mean nothing: then what comes out of it is the same.
+        let is_same = zstd::decode_all(changed.as_slice()).is_ok_and(|changed| changed == plain);
+        assert!(!problems(&path).is_empty() || is_same, "at {place}");
+        (changes, same) = (changes + 1, same + usize::from(is_same));
     }
+    println!("{changes} bits of an archive, {same} of them without a meaning");
+    assert!(same < changes / 20);
+}
+
+/// The members of an archive, as headers and contents.
+type Members = Vec<(tar::Header, Vec<u8>)>;
+
+fn members(bytes: &[u8]) -> Members {
+    let plain = zstd::decode_all(bytes).unwrap();
+    let mut archive = tar::Archive::new(plain.as_slice());
+    let entries = archive.entries().unwrap().raw(true).map(|entry| {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+        (entry.header().clone(), content)
+    });
+    entries.collect()
+}
+
+fn tar_of(members: &[(tar::Header, Vec<u8>)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (header, content) in members {
+        let mut header = header.clone();
+        header.set_cksum();
+        builder.append(&header, content.as_slice()).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn compressed(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 19).unwrap();
+    encoder.include_checksum(true).unwrap();
+    std::io::Write::write_all(&mut encoder, plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Archives with the same members, byte for byte, in which something else could be hidden.
+#[test]
+fn an_archive_is_as_keur_writes_it_or_refused() {
+    let (_folder, root) = chain(2);
+    let (chain, _) = Chain::open(&root).unwrap();
+    let mut bytes = Vec::new();
+    write_archive(&chain, 2, &mut bytes).unwrap();
+    let plain = zstd::decode_all(bytes.as_slice()).unwrap();
+    let all = members(&bytes);
+    assert_eq!(tar_of(&all), plain, "what this test makes is as keur writes it");
+    let with = |change: &dyn Fn(&mut Members)| {
+        let mut changed = all.clone();
+        change(&mut changed);
+        compressed(&tar_of(&changed))
+    };
+    let header = |change: &dyn Fn(&mut tar::Header)| with(&|all| change(&mut all[1].0));
+    let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 6, 0, 0, 0][..], b"hidden"].concat();
+    let folder = || {
+        let mut header = all[0].0.clone();
+        header.as_old_mut().name = [0; 100];
+        header.as_old_mut().name[..11].copy_from_slice(b"pack-000002");
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_size(0);
+        (header, Vec::new())
+    };
+    // Padding behind a member that is not a multiple of a block.
+    let at = all.iter().position(|(_, content)| content.len() % 512 != 0).unwrap();
+    let before: usize = all[..at].iter().map(|(_, content)| 512 + content.len().next_multiple_of(512)).sum();
+    let mut padded = plain.clone();
+    padded[before + 512 + all[at].1.len()] = b'x';
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("another order", with(&|all| all.reverse())),
+        ("two members changed places", with(&|all| all.swap(3, 4))),
+        ("a member twice", with(&|all| all.push(all[0].clone()))),
+        ("a folder", with(&|all| all.insert(0, folder()))),
+        ("another owner", header(&|header| header.set_uid(1000))),
+        ("another group", header(&|header| header.set_gid(7))),
+        ("a name of an owner", header(&|header| header.set_username("somebody").unwrap())),
+        ("another mode", header(&|header| header.set_mode(0o600))),
+        ("another time", header(&|header| header.set_mtime(1))),
+        ("a device number", header(&|header| header.set_device_major(1).unwrap())),
+        ("another kind", header(&|header| header.set_entry_type(tar::EntryType::new(0)))),
+        ("a kind that is contiguous", header(&|header| header.set_entry_type(tar::EntryType::Continuous))),
+        ("text behind the name", header(&|header| header.as_old_mut().name[99] = b'x')),
+        ("text in the reserved bytes", header(&|header| header.as_mut_bytes()[511] = b'x')),
+        (
+            "a name with ./",
+            header(&|header| {
+                let name = header.path_bytes().into_owned();
+                header.as_old_mut().name[..2].copy_from_slice(b"./");
+                header.as_old_mut().name[2..name.len() + 2].copy_from_slice(&name);
+            }),
+        ),
+        ("padding of a member", compressed(&padded)),
+        ("no end", compressed(&plain[..plain.len() - 1024])),
+        ("half an end", compressed(&plain[..plain.len() - 512])),
+        ("zeros behind the end", compressed(&[plain.as_slice(), &[0; 512]].concat())),
+        ("many zeros behind the end", compressed(&[plain.as_slice(), &vec![0; 3 << 20]].concat())),
+        ("text behind many zeros", compressed(&[plain.as_slice(), &vec![0; 3 << 20], b"hidden"].concat())),
+        ("text behind the end", compressed(&[plain.as_slice(), b"hidden"].concat())),
+        ("a second archive", compressed(&[plain.as_slice(), plain.as_slice()].concat())),
+        ("a second archive in a frame of its own", [bytes.as_slice(), &bytes].concat()),
+        ("an empty frame behind it", [bytes.as_slice(), &compressed(b"")].concat()),
+        ("a frame to be skipped before it", [skipped.as_slice(), &bytes].concat()),
+        ("a frame to be skipped behind it", [bytes.as_slice(), &skipped].concat()),
+        ("two frames", [compressed(&plain[..1000]), compressed(&plain[1000..])].concat()),
+        ("bytes behind it", [bytes.as_slice(), b"hidden"].concat()),
+        ("no manifest", with(&|all| all.retain(|(header, _)| !header.path().unwrap().ends_with("manifest.json")))),
+    ];
+    let path = root.parent().unwrap().join("pack.tar.zst");
+    println!("{} ways to write an archive otherwise", cases.len());
+    for (what, changed) in cases {
+        fs::write(&path, changed).unwrap();
+        assert!(Chain::open(&path).is_err(), "{what}");
+    }
+    fs::write(&path, compressed(&plain)).unwrap();
+    assert_eq!(problems(&path), [""; 0]);
 }
 
 /// An archive with one file of a name and a size.
@@ -422,7 +694,13 @@ fn archives_that_climb_out_link_or_swell_are_refused_and_nothing_is_written() {
         (archive_of("../evil", 1, tar::EntryType::Regular), "leads out"),
         (archive_of("/etc/evil", 1, tar::EntryType::Regular), "leads out"),
         (archive_of("pack-000001/../../evil", 1, tar::EntryType::Regular), "leads out"),
-        (archive_of("pack-000001/link", 0, tar::EntryType::Symlink), "neither a file"),
+        (archive_of("pack-000001/link", 0, tar::EntryType::Symlink), "is not a file"),
+        (archive_of("pack-000001/hard", 0, tar::EntryType::Link), "is not a file"),
+        (archive_of("pack-000001/pipe", 0, tar::EntryType::Fifo), "is not a file"),
+        (archive_of("pack-000001/null", 0, tar::EntryType::Char), "is not a file"),
+        (archive_of("pack-000001/holes", 0, tar::EntryType::GNUSparse), "is not a file"),
+        (archive_of("pack-000001/long", 1 << 29, tar::EntryType::GNULongName), "is not a file"),
+        (archive_of("pack-000001/pax", 1 << 29, tar::EntryType::XHeader), "is not a file"),
         (archive_of("pack-000001/a", (1 << 30) + 1, tar::EntryType::Regular), "unpacks to more"),
         (archive_of("readme", 1, tar::EntryType::Regular), "no pack of keur"),
         (b"no archive".to_vec(), "damaged"),
@@ -433,6 +711,27 @@ fn archives_that_climb_out_link_or_swell_are_refused_and_nothing_is_written() {
         assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}: {found:?}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// What is neither file nor folder, anywhere in a chain, is told at once: nobody waits for what writes to it.
+#[cfg(unix)]
+#[test]
+fn pipes_in_a_chain_are_refused() {
+    for name in ["pack-000001/rules.json", "pack-000001/manifest.json", "pack-000001/started.json", ".lock", "objects/pipe"] {
+        let (_folder, root) = chain(1);
+        let path = root.join(name);
+        let _ = fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(problems(&root).iter().any(|problem| problem.contains("device")), "{name}: {:?}", problems(&root));
+        assert!(Packing::begin(unsigned(&root, 1)).is_err(), "{name}");
+    }
+    // It came after the folder was listed.
+    let (_folder, root) = chain(1);
+    let (opened, _) = Chain::open(&root).unwrap();
+    let path = root.join("pack-000001/rules.json");
+    fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(!verify(&opened, None, &[public()]).problems.is_empty());
 }
 
 #[cfg(unix)]

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::Error;
+use crate::untrusted;
 
 /// The most that is read of one file.
 pub(crate) const LARGEST_FILE: u64 = 512 << 20;
@@ -31,6 +34,8 @@ pub(crate) enum Tree {
         name: PathBuf,
         /// Paths and contents.
         files: BTreeMap<String, Vec<u8>>,
+        /// SHA-256 of the archive before it was compressed.
+        sha256: [u8; 32],
     },
 }
 
@@ -44,28 +49,27 @@ impl Tree {
 
     /// Unpacks a `.tar.zst`.
     pub(crate) fn archive(path: &Path) -> Result<Self, Error> {
-        let file = fs::File::open(path).map_err(|source| Error::io(path, &source))?;
         let damaged = |what: &dyn std::fmt::Display| Error::broken(path.display(), format!("the archive is damaged: {what}"));
-        let plain = zstd::Decoder::new(file).map_err(|e| damaged(&e))?;
-        let mut archive = tar::Archive::new(plain.take(LARGEST_ARCHIVE));
+        let file = untrusted::open(path).map_err(|source| Error::io(path, &source))?;
+        let plain = untrusted::unpacking(file).map_err(|e| damaged(&e))?;
+        // One byte more than it may have: that tells one which has too many.
+        let mut plain = Hashing { inner: plain.take(LARGEST_ARCHIVE + 1), hash: Sha256::new(), count: 0 };
+        let mut archive = tar::Archive::new(&mut plain);
         let mut files = BTreeMap::new();
-        let mut total = 0;
+        let mut total = 0_u64;
+        let too_much = |what: &str| Error::broken(path.display(), format!("it unpacks to more than anything of keur would{what}"));
         // Long names and other extensions would be read into memory before anything can be said of them.
         for entry in archive.entries().map_err(|e| damaged(&e))?.raw(true) {
             let mut entry = entry.map_err(|e| damaged(&e))?;
             let named = entry.path().map_err(|e| damaged(&e))?.into_owned();
             let name =
                 clean(&named).ok_or_else(|| Error::broken(path.display(), format!("`{}` leads out of the archive", named.display())))?;
-            let kind = entry.header().entry_type();
-            if kind.is_dir() {
-                continue;
+            if !entry.header().entry_type().is_file() {
+                return Err(Error::broken(path.display(), format!("`{name}` is not a file")));
             }
-            if !kind.is_file() {
-                return Err(Error::broken(path.display(), format!("`{name}` is neither a file nor a folder")));
-            }
-            total += entry.size();
+            total = total.saturating_add(entry.size());
             if entry.size() > LARGEST_FILE || total >= LARGEST_ARCHIVE || files.len() >= MOST_FILES {
-                return Err(Error::broken(path.display(), format!("it unpacks to more than anything of keur would, at `{name}`")));
+                return Err(too_much(&format!(", at `{name}`")));
             }
             let mut content = Vec::new();
             entry.read_to_end(&mut content).map_err(|e| damaged(&e))?;
@@ -73,14 +77,12 @@ impl Tree {
                 return Err(Error::broken(path.display(), format!("`{name}` is in it twice")));
             }
         }
-        // A frame that goes on behind the end of the archive would hide something.
-        let mut rest = archive.into_inner();
-        let mut behind = Vec::new();
-        rest.by_ref().take(1 << 20).read_to_end(&mut behind).map_err(|e| damaged(&e))?;
-        if behind.iter().any(|byte| *byte != 0) {
-            return Err(Error::broken(path.display(), "something stands behind the end of the archive"));
+        // What stands behind the end of the archive counts as well.
+        std::io::copy(&mut plain, &mut std::io::sink()).map_err(|e| damaged(&e))?;
+        if plain.count > LARGEST_ARCHIVE {
+            return Err(too_much(""));
         }
-        Ok(Self::Archive { name: path.to_owned(), files })
+        Ok(Self::Archive { name: path.to_owned(), files, sha256: plain.hash.finalize().into() })
     }
 
     /// Where it is, for messages.
@@ -116,7 +118,8 @@ impl Tree {
                     return Err(Error::broken(path, "it is larger than any file of a pack"));
                 }
                 let full = root.join(path);
-                fs::read(&full).map_err(|source| Error::io(&full, &source))
+                // It may be another one than when it was listed.
+                untrusted::read_itself(&full, LARGEST_FILE).map_err(|source| Error::io(&full, &source))
             }
             Self::Archive { files, .. } => files.get(path).cloned().ok_or_else(|| Error::broken(path, "it is missing")),
         }
@@ -171,12 +174,21 @@ fn walk(root: &Path, folder: &Path, depth: usize, files: &mut BTreeMap<String, u
 
 /// What a compressed file holds.
 pub(crate) fn unpacked(path: &str, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut content = Vec::new();
-    let mut decoder =
-        zstd::Decoder::new(bytes).map_err(|e| Error::broken(path, format!("it cannot be unpacked: {e}")))?.take(LARGEST_FILE + 1);
-    decoder.read_to_end(&mut content).map_err(|e| Error::broken(path, format!("it cannot be unpacked: {e}")))?;
-    if content.len() as u64 > LARGEST_FILE {
-        return Err(Error::broken(path, "it unpacks to more than any file of a pack"));
+    untrusted::unpack(bytes, LARGEST_FILE).map_err(|e| Error::broken(path, format!("it cannot be unpacked: {e}")))
+}
+
+/// Passes on what it reads, and hashes it.
+struct Hashing<R> {
+    inner: R,
+    hash: Sha256,
+    count: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        self.count += read as u64;
+        Ok(read)
     }
-    Ok(content)
 }

@@ -11,6 +11,7 @@ use super::super::judge::{DeclaredBy, Given, Judged, saved};
 use super::super::setup::{Rules, Setup, finish};
 use super::super::source::{Asks, Sourced};
 use super::super::{Failure, Outcome, Terminal, output};
+use super::show::say_unfinished;
 use super::write::{self, Facts, RUN_SCHEMA, RunRecord, role, rule};
 use crate::diag::SourceFile;
 use crate::drift::ignores;
@@ -229,6 +230,7 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
 /// `keur evidence replay`
 pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
     let (chain, only) = Chain::open(&args.pack)?;
+    say_unfinished(&chain, only, terminal);
     let (manifest, result) = complete(&chain, only)?;
     let rebuilt = rebuild(&chain, manifest, result, terminal)?;
     let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, None);
@@ -362,6 +364,7 @@ pub(crate) fn report(args: ReportArgs, terminal: &Terminal) -> Outcome {
         }
     }
     let (chain, only) = Chain::open(&args.pack)?;
+    say_unfinished(&chain, only, terminal);
     let (manifest, result) = complete(&chain, only)?;
     let rebuilt = rebuild(&chain, manifest, result, terminal)?;
     let dossier = dossier_of(&chain, manifest, result, &rebuilt)?;

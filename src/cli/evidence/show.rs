@@ -201,6 +201,18 @@ fn clear(text: &str) -> String {
     text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Tells whoever takes the last complete pack of a chain that a later one was never sealed.
+pub(super) fn say_unfinished(chain: &Chain, only: Option<u64>, terminal: &Terminal) {
+    if let (None, Some(entry)) = (only, chain.entries.last().filter(|entry| entry.manifest == Ok(None))) {
+        terminal.say(&format!("warning: {}", lower(&unfinished(entry.sequence))));
+    }
+}
+
+/// What there is to say of a pack without a manifest.
+fn unfinished(sequence: u64) -> String {
+    format!("Pack {sequence} is not sealed: its run was killed, or is at work.")
+}
+
 fn packs_of(packs: &[u64]) -> String {
     match packs {
         [one] => format!("Pack {one} is"),
@@ -212,7 +224,7 @@ fn packs_of(packs: &[u64]) -> String {
 fn note(note: &Note) -> String {
     match note {
         Note::Aborted(sequence, reason) => format!("Pack {sequence} was aborted: {reason}."),
-        Note::Unfinished(sequence) => format!("Pack {sequence} is not sealed: its run was killed, or is at work."),
+        Note::Unfinished(sequence) => unfinished(*sequence),
         Note::Unsigned(packs) => format!("{} not signed: whoever can write to the folder can rewrite them.", packs_of(packs)),
         Note::UnknownKey(packs, key) => {
             format!("{} signed by {}, which nobody gave: give it with --public-key.", packs_of(packs), key.trim())
@@ -246,6 +258,7 @@ pub(crate) fn archive(args: &ArchiveArgs, terminal: &Terminal) -> Outcome {
         Some(sequence) => sequence,
         None => chain.last_complete().map(|entry| entry.sequence).ok_or_else(|| Failure::usage("no pack of the chain is complete"))?,
     };
+    say_unfinished(&chain, only, terminal);
     let checked = evidence::verify(&chain, Some(sequence), &[]);
     if let Some(problem) = checked.problems.into_iter().next() {
         return Err(problem.into());
@@ -293,6 +306,7 @@ struct HistoryOut<'a> {
     source: &'a str,
     packs: u64,
     aborted: Vec<u64>,
+    unfinished: Option<u64>,
     of_other_sources: u64,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -359,8 +373,9 @@ pub(crate) fn history(args: &HistoryArgs, terminal: &Terminal) -> Outcome {
     chain.check_links()?;
     let history = evidence::history(&chain, None, args.source.as_deref())?;
     let Some((first, last)) = history.period() else {
-        return Err(Failure::usage(format!("{}: no pack of a run over `{}` is complete", args.chain.display(), history.source))
-            .hint("`--source` names another source"));
+        let besides = history.unfinished.map(|sequence| format!("; {}", lower(&unfinished(sequence)))).unwrap_or_default();
+        let problem = format!("{}: no pack of a run over `{}` is complete{besides}", args.chain.display(), history.source);
+        return Err(Failure::usage(problem).hint("`--source` names another source"));
     };
     if let Some(control) = &args.control
         && !history.complete().any(|(_, result)| result.controls.contains_key(control))
@@ -464,6 +479,7 @@ fn document<'h>(history: &'h History, args: &HistoryArgs, last: Timestamp) -> Hi
         source: &history.source,
         packs: history.complete().count() as u64,
         aborted: history.days.iter().filter(|day| day.result.is_none()).map(|day| day.sequence).collect(),
+        unfinished: history.unfinished,
         of_other_sources: history.others,
         from,
         to,
@@ -492,6 +508,9 @@ fn table(
     writeln!(out, "{count} packs over `{}`, from {} to {}", history.source, minute(first), minute(last))?;
     if aborted > 0 {
         writeln!(out, "{aborted} aborted {}", if aborted == 1 { "run" } else { "runs" })?;
+    }
+    if let Some(sequence) = history.unfinished {
+        writeln!(out, "  ! {}", unfinished(sequence))?;
     }
     writeln!(out, "as the manifests say: whether they hold, `keur evidence verify` tells")?;
     if history.others > 0 {
@@ -546,6 +565,11 @@ fn table(
         }
     }
     Ok(())
+}
+
+/// A sentence as a part of another.
+fn lower(sentence: &str) -> String {
+    sentence.replacen('P', "p", 1).trim_end_matches('.').to_owned()
 }
 
 fn lines(out: &mut dyn Write, lines: Vec<String>) -> io::Result<()> {
