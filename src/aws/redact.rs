@@ -40,6 +40,15 @@ const NAMES: &[(&str, &str)] = &[
     ("MasterAccountEmail", "data about a person"),
 ];
 
+/// Why the id of a request is not there.
+const MOVED: &str = "the id of the request, moved to the index";
+
+/// Everything that is ever said of why something was taken out.
+#[cfg(test)]
+pub(crate) fn reasons() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(_, reason)| *reason).chain([MOVED])
+}
+
 static REQUEST_ID: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"<(RequestId|requestId|RequestID)>([^<]+)</(?:RequestId|requestId|RequestID)>"));
 
@@ -65,7 +74,7 @@ pub(super) fn redact(body: &[u8]) -> (Vec<u8>, Vec<Redaction>) {
         let blank = |c: &Captures<'_>| [b"<", &c[1], b">", BLANK, b"</", &c[1], b">"].concat();
         let count = REQUEST_ID.find_iter(&body).count() as u64;
         body = REQUEST_ID.replace_all(&body, blank).into_owned();
-        taken.push(Redaction { name, count, reason: "the id of the request, moved to the index".to_owned(), moved: Some(id) });
+        taken.push(Redaction { name, count, reason: MOVED.to_owned(), moved: Some(id) });
     }
     for (name, reason, xml, json) in VALUES.iter() {
         for pattern in [xml, json] {

@@ -10,6 +10,7 @@ use super::judge::{DeclaredBy, Given};
 use super::setup::Setup;
 use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Outcome, Terminal, output};
+use crate::framework::Edition;
 use crate::policy::Severity;
 use crate::report::{Format, Lang, Style};
 
@@ -165,7 +166,7 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let profile = setup.config.profile.as_deref();
     let signer = args.evidence.signer(profile, &setup)?;
     let packing = args.evidence.begin(args.source.word(), &setup, signer.as_deref())?;
-    let given = Given { declared, fail_on: args.fail_on, all: args.all, asks };
+    let given = Given { declared, fail_on: args.fail_on, all: args.all, asks, edition: Edition::CURRENT };
     let sourced = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal);
     let sourced = match (sourced, &packing) {
         (Err(failure), Some(_)) => {

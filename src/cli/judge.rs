@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, SourceFile};
 use crate::drift::Ignore;
 use crate::estate::Estate;
 use crate::evaluate::{Judgement, evaluate, population, set_apart};
-use crate::framework::{apply, roll_up};
+use crate::framework::{Edition, apply, roll_up};
 use crate::policy::Severity;
 use crate::report::{Dossier, Report};
 
@@ -23,6 +23,8 @@ pub(super) struct Given {
     pub(super) all: bool,
     /// What was asked.
     pub(super) asks: Asks,
+    /// By which rules controls are rolled up.
+    pub(super) edition: Edition,
 }
 
 /// What states declare.
@@ -46,6 +48,7 @@ pub(super) struct Judged {
     pub(super) seen: Option<Vec<u8>>,
     pub(super) judgement: Judgement,
     notes: Vec<Diagnostic>,
+    edition: Edition,
 }
 
 impl Given {
@@ -77,6 +80,7 @@ impl Given {
             seen,
             judgement,
             notes: applied.notes,
+            edition: self.edition,
         }
     }
 }
@@ -102,7 +106,7 @@ impl Judged {
         Report {
             organisation: setup.config.organisation.as_deref(),
             population: population(&self.estate, &self.judgement),
-            controls: roll_up(&setup.framework, &bundle.policies, &self.judgement, &setup.attestations, self.estate.run.as_of),
+            controls: roll_up(&setup.framework, &bundle.policies, &self.judgement, &self.estate, &setup.attestations, self.edition),
             estate: &self.estate,
             policies: &bundle.policies,
             policies_sha256: &bundle.sha256,
@@ -114,6 +118,7 @@ impl Judged {
             dossier,
             fail_on,
             all,
+            edition: self.edition,
         }
     }
 }

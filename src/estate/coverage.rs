@@ -18,6 +18,8 @@ pub struct Coverage<'a> {
     listed: HashMap<&'a str, Places<'a>>,
     /// Accounts of the run, and why one could not be entered.
     accounts: BTreeMap<&'a str, Option<Arc<Gap>>>,
+    /// By account, the regions in which anything was listed.
+    regions: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// Why there may be more of everything, where the facts come from code.
     open: Option<Arc<Gap>>,
 }
@@ -26,15 +28,20 @@ impl<'a> Coverage<'a> {
     /// The coverage of an estate.
     pub fn new(estate: &'a Estate) -> Self {
         let mut listed: HashMap<&str, Places<'_>> = HashMap::new();
+        let mut regions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for Listing { kind, account, region, gap, .. } in &estate.listings {
             let place = listed.entry(kind).or_default().entry((account, region)).or_insert(None);
+            let swept = regions.entry(account).or_default();
+            if !matches!(region.as_str(), GLOBAL | ALL_REGIONS) {
+                swept.insert(region);
+            }
             if let Some(gap) = gap {
                 *place = Some(Arc::new(gap.clone()));
             }
         }
         let accounts = estate.run.accounts.iter().map(|a| (a.id.as_str(), a.gap.clone().map(Arc::new))).collect();
         let open = estate.run.declared.as_ref().map(|declared| Arc::new(declared.open()));
-        Self { listed, accounts, open }
+        Self { listed, accounts, regions, open }
     }
 
     /// Whether there may be more of everything: code names what it does not declare.
@@ -50,6 +57,22 @@ impl<'a> Coverage<'a> {
     /// Whether things of that type were asked for in the account at all.
     pub fn asked(&self, kind: &str, account: &str) -> bool {
         self.listed.get(kind).is_some_and(|places| places.keys().any(|(a, _)| *a == account))
+    }
+
+    /// Whether things of that type, or of any, were asked for in every account of the run, and there in every region in which
+    /// anything was. Only that proves that there are none: what nobody asked for is not absent, nor is what code does not name.
+    pub fn asked_everywhere(&self, kind: Option<&str>) -> bool {
+        if self.open.is_some() || self.accounts.is_empty() {
+            return false;
+        }
+        let in_account = |account: &str| {
+            let Some(swept) = self.regions.get(account) else { return false };
+            let Some(kind) = kind else { return true };
+            let Some(listed) = self.listed.get(kind) else { return false };
+            let is_listed = |region: &str| listed.contains_key(&(account, region));
+            is_listed(GLOBAL) || is_listed(ALL_REGIONS) || !swept.is_empty() && swept.iter().all(|region| is_listed(region))
+        };
+        self.accounts.iter().all(|(account, closed)| closed.is_none() && in_account(account))
     }
 
     /// Why something of that type may have been missed in a region of an account; none if nothing was.

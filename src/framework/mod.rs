@@ -15,7 +15,7 @@ use crate::policy::{Basis, Bundle, Statement};
 pub(crate) use attestation::date;
 pub use attestation::{Attestation, Document, State, attestations};
 pub use exception::{Applied, Exception, apply, exceptions};
-pub use roll_up::{AttestationResult, ControlResult, ControlVerdict, roll_up};
+pub use roll_up::{AttestationResult, ControlResult, ControlVerdict, Edition, Why, roll_up};
 
 /// A set of controls.
 #[derive(Debug, Clone)]

@@ -1,16 +1,57 @@
 //! From findings to what a run says of each control. Never one percentage.
 
+use std::fmt;
+
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Attestation, Control, Framework, State};
+use crate::estate::{Coverage, Estate};
 use crate::evaluate::{Judgement, Subject, Verdict};
 use crate::policy::Policy;
+
+/// By which rules a run says what it says of controls, and which members its JSON report has. A pack names its edition, so that
+/// its findings come out byte for byte when they are worked out again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum Edition {
+    /// A control was met as soon as one of its policies judged something. Packs that name no edition are of this one.
+    #[default]
+    First,
+    /// A policy that judged nothing has to prove that there was nothing; the summary counts deviations by severity.
+    Second,
+}
+
+impl Edition {
+    /// That of new runs.
+    pub const CURRENT: Self = Self::Second;
+}
+
+impl From<Edition> for u8 {
+    fn from(edition: Edition) -> Self {
+        match edition {
+            Edition::First => 1,
+            Edition::Second => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for Edition {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        match number {
+            1 => Ok(Self::First),
+            2 => Ok(Self::Second),
+            other => Err(format!("edition {other} is not known to this program")),
+        }
+    }
+}
 
 /// What a run says of a control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ControlVerdict {
-    /// Everything that tests it was seen, and passes.
+    /// Everything that tests it was seen and passes; what had nothing to judge proves that there was nothing.
     Met,
     /// Something that tests it deviates.
     NotMet,
@@ -81,7 +122,8 @@ pub struct ControlResult {
     /// The verdict.
     pub verdict: ControlVerdict,
     /// Why it is what it is, where the numbers do not say so.
-    pub reason: Option<String>,
+    #[serde(rename = "reason", serialize_with = "joined")]
+    pub why: Vec<Why>,
     /// Policies that test it and were in the run.
     pub policies: Vec<String>,
     /// Judgements on resources, over all of them.
@@ -109,6 +151,64 @@ pub struct AttestationResult {
     pub state: &'static str,
 }
 
+/// Why a control has its verdict, where its numbers do not say so. Reports in other languages have a sentence for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// It does not apply, in the words of the framework.
+    DoesNotApply(String),
+    /// None of its policies was in the run.
+    NoPolicyInRun,
+    /// These policies were not in the run.
+    LeftOut(Vec<String>),
+    /// None of its policies had anything to judge.
+    PopulationEmpty,
+    /// These policies had nothing to judge, and no listing proves that there is nothing.
+    NotProvenEmpty(Vec<String>),
+    /// These policies had nothing to judge: everything was listed to its end.
+    NothingToJudge(Vec<String>),
+    /// The documents for these statements have expired.
+    Expired(Vec<String>),
+    /// No document is there for these statements.
+    NoAttestation(Vec<String>),
+    /// What would show it, in the words of the framework: nothing does yet.
+    NothingYet(String),
+    /// These policies judge code, and the run was given none for them.
+    NoCode(Vec<String>),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DoesNotApply(text) | Self::NothingYet(text) => f.write_str(text),
+            Self::NoPolicyInRun => f.write_str("its policies were not in this run"),
+            Self::LeftOut(policies) => write!(f, "not in this run: {}", policies.join(", ")),
+            Self::PopulationEmpty => f.write_str("the population is empty: there was nothing to judge"),
+            Self::NotProvenEmpty(policies) => {
+                write!(f, "nothing to judge, and no listing proves that there is nothing, for {}", policies.join(", "))
+            }
+            Self::NothingToJudge(policies) => write!(f, "nothing to judge for {}", policies.join(", ")),
+            Self::Expired(statements) => write!(f, "expired: {}", statements.join(", ")),
+            Self::NoAttestation(statements) => write!(f, "no attestation for {}", statements.join(", ")),
+            Self::NoCode(policies) => write!(f, "no code was given for {}", policies.join(", ")),
+        }
+    }
+}
+
+impl ControlResult {
+    /// Why it is what it is, in one English sentence.
+    pub fn reason(&self) -> Option<String> {
+        sentence(&self.why)
+    }
+}
+
+fn sentence(why: &[Why]) -> Option<String> {
+    (!why.is_empty()).then(|| why.iter().map(Why::to_string).collect::<Vec<_>>().join("; "))
+}
+
+fn joined<S: Serializer>(why: &[Why], serializer: S) -> Result<S::Ok, S::Error> {
+    sentence(why).serialize(serializer)
+}
+
 #[derive(Default, Clone, Copy)]
 struct Count {
     population: u64,
@@ -117,13 +217,46 @@ struct Count {
     excepted: u64,
 }
 
+/// What a policy in the run had to judge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subjects {
+    /// Something, or something that could not be seen.
+    Some,
+    /// Nothing, and everything was listed to its end.
+    None,
+    /// Nothing, and nobody can say whether there is something.
+    NotProven,
+    /// It judges code, and the run was given none for it: such a run does not test it.
+    NoCode,
+}
+
+/// What each policy had to judge.
+fn subjects(policies: &[Policy], counts: &[Count], estate: &Estate, edition: Edition) -> Vec<Subjects> {
+    let coverage = Coverage::new(estate);
+    let of = |(policy, count): (&Policy, &Count)| {
+        let kind = policy.resource.as_deref();
+        // Where a listing failed and the policy may be about what it would have shown, there is an unknown verdict.
+        if count.population > 0 || count.unknown > 0 {
+            Subjects::Some
+        } else if kind.is_some_and(|kind| kind.is_fact()) {
+            Subjects::NoCode
+        } else if edition == Edition::First || coverage.asked_everywhere(kind.map(|kind| kind.name.as_str())) {
+            Subjects::None
+        } else {
+            Subjects::NotProven
+        }
+    };
+    policies.iter().zip(counts).map(of).collect()
+}
+
 /// The result for every control of a framework.
 pub fn roll_up(
     framework: &Framework,
     policies: &[Policy],
     judgement: &Judgement,
+    estate: &Estate,
     attestations: &[Attestation],
-    at: Timestamp,
+    edition: Edition,
 ) -> Vec<ControlResult> {
     let mut counts = vec![Count::default(); policies.len()];
     for finding in &judgement.findings {
@@ -138,29 +271,31 @@ pub fn roll_up(
             Verdict::Excepted => count.excepted += 1,
         }
     }
-    framework.controls.iter().map(|control| one(control, policies, &counts, attestations, at)).collect()
+    let subjects = subjects(policies, &counts, estate, edition);
+    let run: Vec<InRun<'_>> =
+        policies.iter().zip(counts).zip(subjects).map(|((policy, count), subjects)| InRun { policy, count, subjects }).collect();
+    framework.controls.iter().map(|control| one(control, &run, attestations, estate.run.as_of)).collect()
 }
 
-fn one(control: &Control, policies: &[Policy], counts: &[Count], attestations: &[Attestation], at: Timestamp) -> ControlResult {
+/// A policy in the run.
+struct InRun<'a> {
+    policy: &'a Policy,
+    count: Count,
+    subjects: Subjects,
+}
+
+fn one(control: &Control, run: &[InRun<'_>], attestations: &[Attestation], at: Timestamp) -> ControlResult {
+    let of_control: Vec<&InRun<'_>> = run.iter().filter(|p| control.policies.contains(&p.policy.id)).collect();
     let mut sum = Count::default();
-    let mut run = Vec::new();
-    let mut empty = Vec::new();
-    let mut not_given = Vec::new();
-    for (policy, count) in policies.iter().zip(counts).filter(|(p, _)| control.policies.contains(&p.id)) {
+    for InRun { count, .. } in &of_control {
         sum.population += count.population;
         sum.deviations += count.deviations;
         sum.unknown += count.unknown;
         sum.excepted += count.excepted;
-        // Policies on code judge where a run is given code: a run without any does not test them.
-        if count.population == 0 && count.unknown == 0 && policy.resource.as_ref().is_some_and(|kind| kind.is_fact()) {
-            not_given.push(policy.id.as_str());
-            continue;
-        }
-        if count.population == 0 && count.unknown == 0 {
-            empty.push(policy.id.as_str());
-        }
-        run.push(policy.id.clone());
     }
+    let with =
+        |wanted: Subjects| -> Vec<String> { of_control.iter().filter(|p| p.subjects == wanted).map(|p| p.policy.id.clone()).collect() };
+    let no_code = with(Subjects::NoCode);
     let mut documents = Vec::new();
     let (mut missing, mut expired) = (Vec::new(), Vec::new());
     for statement in &control.attested {
@@ -182,21 +317,28 @@ fn one(control: &Control, policies: &[Policy], counts: &[Count], attestations: &
         if states.contains(&State::Valid) {
             continue;
         }
-        if states.contains(&State::Expired) { expired.push(statement.as_str()) } else { missing.push(statement.as_str()) }
+        if states.contains(&State::Expired) { expired.push(statement.clone()) } else { missing.push(statement.clone()) }
     }
-    let tests: Vec<&str> = control.policies.iter().map(String::as_str).filter(|id| !not_given.contains(id)).collect();
-    let (verdict, mut reason) = verdict(control, &tests, &run, sum, &missing, &expired, &empty);
-    if !not_given.is_empty() && control.not_applicable.is_none() {
-        let left = format!("no code was given for {}", not_given.join(", "));
-        reason = Some(reason.map_or(left.clone(), |reason| format!("{reason}; {left}")));
+    let is_in_run = |id: &&String| of_control.iter().any(|p| p.policy.id == **id);
+    let tests = Tests {
+        any: control.policies.iter().any(|id| !no_code.contains(id)),
+        in_run: of_control.iter().any(|p| p.subjects != Subjects::NoCode),
+        left_out: control.policies.iter().filter(|id| !is_in_run(id)).cloned().collect(),
+        not_proven: with(Subjects::NotProven),
+        empty: with(Subjects::None),
+    };
+    let (verdict, mut why) = verdict(control, tests, sum, missing, expired);
+    let policies = of_control.iter().filter(|p| p.subjects != Subjects::NoCode).map(|p| p.policy.id.clone()).collect();
+    if !no_code.is_empty() && control.not_applicable.is_none() {
+        why.push(Why::NoCode(no_code));
     }
     ControlResult {
         id: control.id.clone(),
         title: control.title.clone(),
         iso27001_2013: control.ids_2013.clone(),
         verdict,
-        reason,
-        policies: run,
+        why,
+        policies,
         population: sum.population,
         deviations: sum.deviations,
         unknown: sum.unknown,
@@ -205,54 +347,57 @@ fn one(control: &Control, policies: &[Policy], counts: &[Count], attestations: &
     }
 }
 
-fn verdict(
-    control: &Control,
-    tests: &[&str],
-    run: &[String],
-    sum: Count,
-    missing: &[&str],
-    expired: &[&str],
-    empty: &[&str],
-) -> (ControlVerdict, Option<String>) {
+/// What tests a control, besides policies on code in a run that was given none.
+struct Tests {
+    /// Whether the framework names anything.
+    any: bool,
+    /// Whether any of it was in the run.
+    in_run: bool,
+    /// What was not.
+    left_out: Vec<String>,
+    /// What had nothing to judge, without proof.
+    not_proven: Vec<String>,
+    /// What had nothing to judge, with proof.
+    empty: Vec<String>,
+}
+
+fn verdict(control: &Control, tests: Tests, sum: Count, missing: Vec<String>, expired: Vec<String>) -> (ControlVerdict, Vec<Why>) {
     use ControlVerdict as V;
     if let Some(reason) = &control.not_applicable {
-        return (V::NotApplicable, Some(reason.clone()));
+        return (V::NotApplicable, vec![Why::DoesNotApply(reason.clone())]);
     }
     if sum.deviations > 0 {
-        return (V::NotMet, None);
+        return (V::NotMet, Vec::new());
     }
     if sum.unknown > 0 {
-        return (V::NotDetermined, None);
+        return (V::NotDetermined, Vec::new());
     }
-    if !tests.is_empty() {
-        let left_out: Vec<&str> = tests.iter().filter(|p| !run.iter().any(|r| r == *p)).copied().collect();
-        if !left_out.is_empty() {
-            let reason = if run.is_empty() {
-                "its policies were not in this run".to_owned()
-            } else {
-                format!("not in this run: {}", left_out.join(", "))
-            };
-            return (V::NotDetermined, Some(reason));
+    if tests.any {
+        if !tests.left_out.is_empty() {
+            return (V::NotDetermined, vec![if tests.in_run { Why::LeftOut(tests.left_out) } else { Why::NoPolicyInRun }]);
+        }
+        if !tests.not_proven.is_empty() {
+            return (V::NotDetermined, vec![Why::NotProvenEmpty(tests.not_proven)]);
         }
         if sum.population == 0 {
-            return (V::NotDetermined, Some("the population is empty: there was nothing to judge".to_owned()));
+            return (V::NotDetermined, vec![Why::PopulationEmpty]);
         }
     }
     if !expired.is_empty() {
-        return (V::AttestationExpired, Some(format!("expired: {}", expired.join(", "))));
+        return (V::AttestationExpired, vec![Why::Expired(expired)]);
     }
     if !missing.is_empty() {
-        return (V::NotDetermined, Some(format!("no attestation for {}", missing.join(", "))));
+        return (V::NotDetermined, vec![Why::NoAttestation(missing)]);
     }
-    if !tests.is_empty() {
-        let reason = (!empty.is_empty()).then(|| format!("nothing to judge for {}", empty.join(", ")));
-        return if sum.excepted > 0 { (V::ExceptionAccepted, reason) } else { (V::Met, reason) };
+    if tests.any {
+        let why = if tests.empty.is_empty() { Vec::new() } else { vec![Why::NothingToJudge(tests.empty)] };
+        return (if sum.excepted > 0 { V::ExceptionAccepted } else { V::Met }, why);
     }
     if !control.attested.is_empty() {
-        return (V::Attested, None);
+        return (V::Attested, Vec::new());
     }
     if control.inherited.is_some() {
-        return (V::Inherited, None);
+        return (V::Inherited, Vec::new());
     }
-    (V::NotDetermined, control.none_yet.clone())
+    (V::NotDetermined, control.none_yet.iter().cloned().map(Why::NothingYet).collect())
 }

@@ -134,14 +134,10 @@ impl Rows<'_, '_> {
     }
 
     fn control(&mut self, control: &ControlResult) -> io::Result<()> {
+        let reason = control.reason().map_or_else(String::new, |reason| format!(": {reason}"));
         let sums = format!(
-            "{} judged, {} deviations, {} unknown, {} excepted{}{}",
-            control.population,
-            control.deviations,
-            control.unknown,
-            control.excepted,
-            if control.reason.is_some() { ": " } else { "" },
-            control.reason.as_deref().unwrap_or_default(),
+            "{} judged, {} deviations, {} unknown, {} excepted{reason}",
+            control.population, control.deviations, control.unknown, control.excepted,
         );
         self.write(Cells {
             row: "control",

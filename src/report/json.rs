@@ -9,7 +9,8 @@ use serde::ser::{SerializeSeq as _, Serializer};
 use super::{Place, Report};
 use crate::estate::{Declared, DeclaredRun, Gap, ResponseId};
 use crate::evaluate::{Apart, Finding, Subject, fingerprint};
-use crate::framework::{ControlResult, controls_of};
+use crate::framework::{ControlResult, Edition, controls_of};
+use crate::policy::Severity;
 
 /// The schema's name.
 const SCHEMA: &str = "keur/report/1";
@@ -50,11 +51,22 @@ struct Summary {
     unknown: u64,
     excepted: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    deviations_by_severity: Option<BySeverity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     already_so: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     left_to_live: Option<u64>,
     resources: u64,
     calls: u64,
+}
+
+/// Deviations by severity, most severe first.
+struct BySeverity([(Severity, u64); 4]);
+
+impl Serialize for BySeverity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(severity, n)| (severity.as_str(), n)))
+    }
 }
 
 #[derive(Serialize)]
@@ -186,6 +198,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             deviation: counts.deviation,
             unknown: counts.unknown,
             excepted: counts.excepted,
+            deviations_by_severity: (report.edition > Edition::First).then(|| BySeverity(report.severities())),
             already_so: apart(Apart::AlreadySo),
             left_to_live: apart(Apart::LeftToLive),
             resources: report.estate.resources.len() as u64,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::estate::{Declared, Estate, Gap, NOT_ON_TAPE};
 use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
-use crate::framework::{Attestation, ControlResult, Exception, Framework};
+use crate::framework::{Attestation, ControlResult, Edition, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
 
 pub(crate) use csv::schema as csv_schema;
@@ -61,6 +61,8 @@ pub struct Report<'a> {
     pub fail_on: Severity,
     /// Whether what is set apart counts as well.
     pub all: bool,
+    /// By which rules it says what it says of controls, and which members its JSON has.
+    pub edition: Edition,
 }
 
 /// How many findings of each verdict.
@@ -155,6 +157,15 @@ impl Report<'_> {
             }
         }
         counts
+    }
+
+    /// Deviations that count, by severity, the most severe first.
+    pub fn severities(&self) -> [(Severity, u64); 4] {
+        let deviations = || self.judgement.findings.iter().filter(|f| f.verdict == Verdict::Deviation && self.counts_in(f));
+        [Severity::Critical, Severity::High, Severity::Medium, Severity::Low].map(|severity| {
+            let of_severity = deviations().filter(|f| self.policies[f.policy as usize].severity == severity);
+            (severity, of_severity.count() as u64)
+        })
     }
 
     /// Whether a finding counts: what a plan is not to blame for does not, unless all was asked for.

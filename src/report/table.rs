@@ -422,7 +422,7 @@ fn controls(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
         .filter(|c| !c.policies.is_empty())
         .map(|c| {
             let mut verdict = c.verdict.as_str().to_owned();
-            if let Some(reason) = &c.reason {
+            if let Some(reason) = c.reason() {
                 verdict.push_str(&format!(": {reason}"));
             }
             let numbers = format!("{} / {} / {}", number(c.population), number(c.deviations), number(c.unknown));

@@ -10,7 +10,7 @@ use super::{CallLine, Dossier, Format, Report, Span, Style};
 use crate::diag::SourceFile;
 use crate::estate::{Declared, DeclaredRun, Estate, RegionFrom, ResponseId, SourceDigest};
 use crate::evaluate::{Apart, Judgement, Subject, Verdict, evaluate, population};
-use crate::framework::{Attestation, Control, Document, Exception, Framework, apply, roll_up};
+use crate::framework::{Attestation, Control, Document, Edition, Exception, Framework, apply, roll_up};
 use crate::isolation::{self, Environments};
 use crate::policy::{Bundle, Files, Parameters, Severity};
 
@@ -47,7 +47,8 @@ fn volume(id: &str, name: &str, encrypted: &str) -> String {
     )
 }
 
-fn bundle(registry: &crate::estate::Registry) -> Bundle {
+/// The policy on volumes, and others as asked for.
+fn bundle(registry: &crate::estate::Registry, more: &[(&str, &str)]) -> Bundle {
     let mut sources: Vec<Arc<SourceFile>> = crate::policy::shipped_files()
         .into_iter()
         .filter(|f| f.name.ends_with("statements.yaml") || f.name.ends_with("parameters.yaml"))
@@ -55,6 +56,13 @@ fn bundle(registry: &crate::estate::Registry) -> Bundle {
     let text = "id: volume-encrypted\ntitle: Volumes are encrypted\nstatement: encrypted-at-rest\nseverity: high\n\
                 resource: AWS::EC2::Volume\nrequire: resource.encrypted\ndeviation: '{name} is not encrypted'\nremedy: Encrypt it\n";
     sources.push(SourceFile::new("volume-encrypted.yaml", text));
+    for (id, kind) in more {
+        let text = format!(
+            "id: {id}\ntitle: They are encrypted\nstatement: encrypted-at-rest\nseverity: high\nresource: {kind}\n\
+             require: resource.encrypted\ndeviation: '{{name}} is not encrypted'\nremedy: Encrypt it\n"
+        );
+        sources.push(SourceFile::new(format!("{id}.yaml"), text));
+    }
     let mut diagnostics = Vec::new();
     let files = Files::parse(&sources, &mut diagnostics);
     let parameters = Parameters::new(files.parameters.clone(), BTreeMap::new());
@@ -104,7 +112,7 @@ impl Made {
         );
         let mut estate = Estate::load(&text, &registry).unwrap();
         isolation::assign(&mut estate, &Environments::ByTag);
-        let bundle = bundle(&registry);
+        let bundle = bundle(&registry, &[]);
         let mut judgement = evaluate(&bundle.policies, &bundle.parameters, &estate, &registry);
         let exception = Exception {
             id: "EX-7".to_owned(),
@@ -155,12 +163,13 @@ impl Made {
             judgement: &self.judgement,
             population: population(&self.estate, &self.judgement),
             framework: &self.framework,
-            controls: roll_up(&self.framework, policies, &self.judgement, &self.attestations, self.estate.run.as_of),
+            controls: roll_up(&self.framework, policies, &self.judgement, &self.estate, &self.attestations, Edition::CURRENT),
             exceptions: &self.exceptions,
             attestations: &self.attestations,
             dossier: self.dossier.as_ref(),
             fail_on: Severity::Low,
             all: self.all,
+            edition: Edition::CURRENT,
         }
     }
 
@@ -544,4 +553,124 @@ fn nothing_found_is_valid_as_well() {
     assert!(result(&oscal)["local-definitions"].get("inventory-items").is_none());
     // And nothing to judge is not satisfied.
     assert_eq!(result(&oscal)["findings"][1]["target"]["status"]["state"], "not-satisfied");
+}
+
+/// Volumes that pass in the first of two regions, and a policy on file systems: of those there are none, and the listing of
+/// some regions says so.
+fn file_systems(listed_in: &[&str]) -> Made {
+    let mut made = Made::with(&[volume("vol-pass", "pass", r#""encrypted":true"#)]);
+    let registry = crate::registry();
+    for listing in &mut made.estate.listings {
+        listing.gap = None;
+    }
+    made.estate.listings.extend(listed_in.iter().map(|region| crate::estate::Listing {
+        kind: "AWS::EFS::FileSystem".to_owned(),
+        account: ACCOUNT.to_owned(),
+        region: (*region).to_owned(),
+        listed: 0,
+        gap: None,
+    }));
+    made.bundle = bundle(&registry, &[("file-system-encrypted", "AWS::EFS::FileSystem")]);
+    made.judgement = evaluate(&made.bundle.policies, &made.bundle.parameters, &made.estate, &registry);
+    made.exceptions.clear();
+    made.framework.controls = vec![control("A.8.24", &["volume-encrypted", "file-system-encrypted"], &[])];
+    made
+}
+
+/// What each format says of the one control: its verdict, and its reason where the format has room for one.
+fn said_of_the_control(made: &Made) -> Vec<(&'static str, String)> {
+    let report = made.json(Format::Json);
+    let (ocsf, asff, oscal) = (made.json(Format::Ocsf), made.json(Format::Asff), made.json(Format::Oscal));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let csv = rows(&made.text(Format::Csv));
+    let row = csv.iter().find(|r| r["row"] == "control").unwrap();
+    let table = made.text(Format::Table);
+    let table = table.split("CONTROLS").nth(1).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    vec![
+        ("json", format!("{}: {}", text(&report["controls"][0]["verdict"]), text(&report["controls"][0]["reason"]))),
+        ("csv", format!("{}: {}", row["control_verdict"], row["message"])),
+        ("oscal", text(&result(&oscal)["findings"][0]["description"])),
+        ("oscal state", text(&result(&oscal)["findings"][0]["target"]["status"]["state"])),
+        ("ocsf", text(&ocsf[0]["unmapped"]["controls"][0]["verdict"])),
+        ("asff", text(&asff[0]["ProductFields"]["keur.dev/ns/controls"])),
+        ("table", table),
+    ]
+}
+
+#[test]
+fn a_policy_that_judged_nothing_must_prove_that_there_was_nothing() {
+    use crate::framework::{ControlVerdict, Why};
+    let empty = || vec!["file-system-encrypted".to_owned()];
+    let of = |made: &Made| {
+        let control = &made.report().controls[0];
+        (control.verdict, control.why.clone())
+    };
+    // Listed wherever anything was: there are none, and that is said.
+    let proven = file_systems(&["eu-central-1", "us-east-1"]);
+    assert_eq!(of(&proven), (ControlVerdict::Met, vec![Why::NothingToJudge(empty())]));
+    // Nobody asked in one of the regions.
+    let open = file_systems(&["eu-central-1"]);
+    assert_eq!(of(&open), (ControlVerdict::NotDetermined, vec![Why::NotProvenEmpty(empty())]));
+    // What code does not declare may be there all the same.
+    let mut code = file_systems(&["eu-central-1", "us-east-1"]);
+    code.estate.run.declared = Some(DeclaredRun::default());
+    assert_eq!(of(&code), (ControlVerdict::NotDetermined, vec![Why::NotProvenEmpty(empty())]));
+    // An account that nobody entered proves nothing.
+    let mut closed = file_systems(&["eu-central-1", "us-east-1"]);
+    closed.estate.run.accounts.push(crate::estate::Account { id: "222222222222".to_owned(), name: None, gap: None });
+    assert_eq!(of(&closed), (ControlVerdict::NotDetermined, vec![Why::NotProvenEmpty(empty())]));
+    // Nothing at all to judge is never met, proven or not.
+    let mut nothing = file_systems(&["eu-central-1", "us-east-1"]);
+    nothing.framework.controls[0].policies = empty();
+    assert_eq!(of(&nothing), (ControlVerdict::NotDetermined, vec![Why::PopulationEmpty]));
+    // Packs of earlier programs come out as they were written.
+    let controls = roll_up(&open.framework, &open.bundle.policies, &open.judgement, &open.estate, &open.attestations, Edition::First);
+    assert_eq!((controls[0].verdict, controls[0].why.clone()), (ControlVerdict::Met, vec![Why::NothingToJudge(empty())]));
+}
+
+#[test]
+fn every_format_says_the_same_of_a_control() {
+    for (made, verdict, state) in [
+        (file_systems(&["eu-central-1", "us-east-1"]), "met", "satisfied"),
+        (file_systems(&["eu-central-1"]), "not determined", "not-satisfied"),
+    ] {
+        let other = if verdict == "met" { "not determined" } else { "A.8.24: met" };
+        for (format, said) in said_of_the_control(&made) {
+            match format {
+                "oscal state" => assert_eq!(said, state),
+                "ocsf" => assert_eq!(said, verdict),
+                "asff" => assert_eq!(said, format!("A.8.24: {verdict}")),
+                _ => assert!(said.contains(verdict) && said.contains("file-system-encrypted"), "{format}: {said}"),
+            }
+            assert!(!said.contains(other), "{format}: {said}");
+        }
+        for (code, lang) in super::Lang::ALL {
+            let mut html = Vec::new();
+            made.report().write(Format::Html, Style { width: 80, color: false, lang: *lang }, &mut html).unwrap();
+            let html = String::from_utf8(html).unwrap();
+            let sheet = html.split("<article class=\"control\"").nth(1).unwrap();
+            assert!(sheet.split("</dl>").next().unwrap().contains("file-system-encrypted"), "{code}: the sheet names it");
+            let claim = html.split("id=\"s-encrypted-at-rest\"").nth(1).unwrap().split("</tr>").next().unwrap();
+            assert!(claim.contains("file-system-encrypted"), "{code}: the claim names it");
+            let class = if verdict == "met" { "v met" } else { "v open" };
+            assert!(sheet.split("</h3>").next().unwrap().contains(class) && claim.contains(class), "{code}");
+        }
+    }
+}
+
+#[test]
+fn deviations_are_counted_by_severity() {
+    let mut made = Made::new();
+    let summary = |made: &Made| made.json(Format::Json)["summary"]["deviations_by_severity"].clone();
+    assert_eq!(summary(&made), serde_json::json!({"critical": 0, "high": 1, "medium": 0, "low": 0}));
+    // What is set apart does not count.
+    let at = made.on("vol-deviation");
+    made.judgement.findings[at].apart = Some(Apart::AlreadySo);
+    assert_eq!(summary(&made)["high"], 0);
+    // Packs of earlier programs do not have it.
+    let mut out = Vec::new();
+    Report { edition: Edition::First, ..made.report() }
+        .write(Format::Json, Style { width: 80, color: false, lang: super::Lang::default() }, &mut out)
+        .unwrap();
+    assert!(!String::from_utf8(out).unwrap().contains("by_severity"));
 }

@@ -17,6 +17,7 @@ use crate::diag::SourceFile;
 use crate::drift::ignores;
 use crate::estate::Estate;
 use crate::evidence::{Basis, Chain, Error, Manifest, PackResult, RuleFile, folder_of, history, sha256};
+use crate::framework::Edition;
 use crate::isolation;
 use crate::report::{Dossier, Format, Lang, Style};
 
@@ -209,6 +210,9 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
     if same_program && !later.is_empty() {
         return Err(Error::broken(format!("{folder}/run.json"), "it does not name the types that its program knows").into());
     }
+    if same_program && record.edition != Edition::CURRENT {
+        return Err(Error::broken(format!("{folder}/run.json"), "it names another edition than that of its program").into());
+    }
     let mut sourced = sourced(chain, manifest, result, &record, &setup)?;
     sourced.settle(Some(result.as_of), &setup);
     let declared = if manifest.files.iter().any(|file| file.role == role::DECLARED) {
@@ -222,7 +226,7 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
         None
     };
     let asks = Asks { everything: record.everything, record: false };
-    let given = Given { declared, fail_on: record.fail_on, all: record.all, asks };
+    let given = Given { declared, fail_on: record.fail_on, all: record.all, asks, edition: record.edition };
     let judged = given.judge(&setup, sourced, terminal);
     Ok(Rebuilt { setup, given, judged, rules, later, same_program })
 }
@@ -263,6 +267,9 @@ pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
         writeln!(out, "the same: {}", found.join(", "))?;
         if !rebuilt.later.is_empty() {
             writeln!(out, "left out, because the program that wrote the pack did not know them: {}", rebuilt.later.join(", "))?;
+        }
+        if rebuilt.given.edition != Edition::CURRENT {
+            writeln!(out, "controls by the rules of its time: one was met as soon as one of its policies judged something")?;
         }
         if !rebuilt.same_program {
             writeln!(out, "another program wrote the pack ({}): exports and reports may be written otherwise", manifest.tool.name)?;

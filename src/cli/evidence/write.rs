@@ -18,7 +18,7 @@ use crate::evaluate::{Subject, Verdict, fingerprint};
 use crate::evidence::Caller;
 use crate::evidence::sign::Signer;
 use crate::evidence::{Basis, Begin, History, OpenFinding, PackResult, Packing, RuleFile, Tool, history, of_code, sha256};
-use crate::framework::controls_of;
+use crate::framework::{Edition, controls_of};
 use crate::policy::Severity;
 use crate::report::{CallLine, Counts, Dossier, Format, Lang, PackLine, RedactionLine, Report, Span, Style};
 
@@ -53,6 +53,9 @@ pub(super) struct RunRecord {
     pub(super) everything: bool,
     /// The types that the program knew: a newer one may know more, which nobody asked for then.
     pub(super) types: Vec<String>,
+    /// By which rules controls were rolled up, and which members the findings have.
+    #[serde(default)]
+    pub(super) edition: Edition,
     /// How the estate says it was found: who asked, when, where.
     pub(super) run: crate::estate::Run,
 }
@@ -451,6 +454,7 @@ pub(crate) fn write(
         only: setup.rules.only.clone(),
         everything: given.asks.everything,
         types: setup.registry.names().map(str::to_owned).collect(),
+        edition: given.edition,
         run: run.clone(),
     };
     packing.plain("run.json", role::RUN, &pretty(&record))?;

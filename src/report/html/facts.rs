@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::text::{Inline, Line};
-use super::words::{Lang, Words};
+use super::text::{Inline, Line, fill};
+use super::words::{Lang, OWNERS, REGIONS, SOURCES, Words};
 use super::{sample, text};
-use crate::estate::ResponseId;
+use crate::estate::{Gap, ResponseId};
 use crate::evaluate::{Finding, Subject, Verdict, fingerprint};
-use crate::framework::{Control, ControlResult, ControlVerdict, Framework, State, controls_of, roll_up};
+use crate::framework::{Control, ControlResult, ControlVerdict, Framework, State, Why, controls_of, roll_up};
 use crate::policy::{Basis, Policy, Severity, Statement};
 use crate::report::{CallLine, PackLine, Place, Report, Span};
 
@@ -43,6 +43,8 @@ impl OfPolicy<'_> {
 pub(super) struct Claim<'a> {
     pub(super) statement: &'a Statement,
     pub(super) verdict: ControlVerdict,
+    /// Why it is what it is, where that is not plain.
+    pub(super) why: Line,
     /// Policies that test it, in this run.
     pub(super) policies: Vec<&'a Policy>,
 }
@@ -112,6 +114,88 @@ impl<'a> Facts<'a> {
     pub(super) fn marked(&self, text: &str) -> Line {
         let part = |(at, part): (usize, &str)| if at % 2 == 1 { Inline::code(part) } else { self.english(part) };
         Line(text.split('`').enumerate().filter(|(_, part)| !part.is_empty()).map(part).collect())
+    }
+
+    /// Why a control is what it is. What the framework itself says is in its own words.
+    pub(super) fn why(&self, why: &Why) -> Line {
+        let w = self.words;
+        let list = |name: &'static str, sentence: &str, ids: &[String]| {
+            fill(sentence, &[(name, Line::listed(ids.iter().map(|id| Line::from(Inline::code(id)))))])
+        };
+        match why {
+            Why::DoesNotApply(text) | Why::NothingYet(text) => self.english(text).into(),
+            Why::NoPolicyInRun => Line::from(w.why_no_policy),
+            Why::LeftOut(policies) => list("policies", w.why_left_out, policies),
+            Why::PopulationEmpty => Line::from(w.population_empty),
+            Why::NotProvenEmpty(policies) => list("policies", w.why_not_proven, policies),
+            Why::NothingToJudge(policies) => list("policies", w.why_nothing, policies),
+            Why::Expired(statements) => list("statements", w.why_expired, statements),
+            Why::NoAttestation(statements) => list("statements", w.why_no_attestation, statements),
+            Why::NoCode(policies) => list("policies", w.why_no_code, policies),
+        }
+    }
+
+    /// What a finding says. Of what could not be read every part is known, so that it is said in the language of the report.
+    pub(super) fn message(&self, finding: &Finding) -> Line {
+        let w = self.words;
+        let sentence = match (&finding.subject, finding.clause) {
+            (Subject::Unseen { .. }, _) => w.message_not_listed,
+            (Subject::Resource(_), None) => w.message_scope_not_seen,
+            (Subject::Resource(_), Some(_)) => w.message_not_seen,
+        };
+        match &finding.gap {
+            Some(gap) if finding.verdict == Verdict::Unknown => fill(sentence, &[("gap", self.gap(gap))]),
+            _ => self.english(finding.message.as_deref().unwrap_or_default()).into(),
+        }
+    }
+
+    /// Call, reason, AWS's code and subject of a gap.
+    fn gap(&self, gap: &Gap) -> Line {
+        let reason = Line::from(self.words.gap(gap.reason));
+        let mut line = match gap.operation.as_str() {
+            "-" => reason,
+            operation => Line::from(Inline::code(&format!("{}:{operation}", gap.service))).then(" – ").then(reason),
+        };
+        if let Some(code) = &gap.code {
+            line = line.then(" (").then(Inline::code(code)).then(")");
+        }
+        match &gap.subject {
+            Some(subject) => line.then(", ").then(self.english(subject)),
+            None => line,
+        }
+    }
+
+    /// The owner of a statement.
+    pub(super) fn owner(&self, owner: &str) -> Line {
+        self.words.of(OWNERS, owner).map_or_else(|| Line::from(owner), Line::from)
+    }
+
+    /// A region, or that it is none.
+    pub(super) fn region(&self, region: &str) -> Line {
+        self.words.of(REGIONS, region).map_or_else(|| Inline::code(region).into(), Line::from)
+    }
+
+    /// Where the facts come from.
+    pub(super) fn source(&self, source: &str) -> Line {
+        self.words.of(SOURCES, source).map_or_else(|| Inline::code(source).into(), Line::from)
+    }
+
+    /// The environment of what a finding is about.
+    pub(super) fn environment(&self, finding: &Finding) -> Line {
+        let w = self.words;
+        match &finding.subject {
+            Subject::Unseen { .. } => Line::from(w.environment_unknown),
+            Subject::Resource(at) => {
+                let environment = &self.report.estate.resources[*at as usize].environment;
+                w.environment(environment).map_or_else(|| Inline::code(environment.as_str()).into(), Line::from)
+            }
+        }
+    }
+
+    /// Whole days, in words.
+    pub(super) fn age(&self, days: i64) -> Line {
+        let sentence = if self.lang.is_one(days) { self.words.day_old } else { self.words.days_old };
+        fill(sentence, &[("n", Line::from(days.to_string().as_str()))])
     }
 
     /// A policy with its verdicts.
@@ -257,7 +341,7 @@ impl<'a> Facts<'a> {
             none_yet: None,
         };
         let promises = Framework { id: String::new(), title: String::new(), controls: report.statements.iter().map(of).collect() };
-        let results = roll_up(&promises, report.policies, report.judgement, report.attestations, report.estate.run.as_of);
+        let results = roll_up(&promises, report.policies, report.judgement, report.estate, report.attestations, report.edition);
         // Which statement a policy tests is known only of those in the run: where some were left out, the promises of their
         // controls may lack one.
         let left_out = self.left_out();
@@ -271,8 +355,11 @@ impl<'a> Facts<'a> {
         let claim = |(statement, result): (&'a Statement, ControlResult)| {
             let lacks = statement.controls.iter().any(|c| lacking.contains(c.as_str()));
             let good = matches!(result.verdict, ControlVerdict::Met | ControlVerdict::ExceptionAccepted);
-            let verdict = if lacks && good { ControlVerdict::NotDetermined } else { result.verdict };
-            Claim { statement, verdict, policies: report.policies.iter().filter(|p| p.statement == statement.id).collect() }
+            let (verdict, why) = match lacks && good {
+                true => (ControlVerdict::NotDetermined, Line::from(self.words.why_claim_lacks)),
+                false => (result.verdict, Line::stacked(result.why.iter().map(|why| self.why(why)))),
+            };
+            Claim { statement, verdict, why, policies: report.policies.iter().filter(|p| p.statement == statement.id).collect() }
         };
         report.statements.iter().zip(results).map(claim).collect()
     }

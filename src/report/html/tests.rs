@@ -8,7 +8,7 @@ use super::text::{fill, gaps, slug, visible};
 use super::{Lang, base64, sample};
 use crate::estate::{Estate, Gap, Listing, Reason, ResponseId};
 use crate::evaluate::{Judgement, evaluate, fingerprint, population};
-use crate::framework::{Attestation, ControlVerdict, Document, Exception, Framework, apply, framework, roll_up};
+use crate::framework::{Attestation, ControlVerdict, Document, Edition, Exception, Framework, apply, framework, roll_up};
 use crate::policy::{Bundle, Files, Parameters, Severity, shipped_files};
 use crate::report::{CallLine, Counts, Dossier, Format, PackLine, RedactionLine, Report, Span, Style};
 use crate::{aws, isolation};
@@ -179,12 +179,13 @@ impl Given {
             judgement: &self.judgement,
             population: population(&self.estate, &self.judgement),
             framework: &self.framework,
-            controls: roll_up(&self.framework, &self.bundle.policies, &self.judgement, &self.attestations, self.estate.run.as_of),
+            controls: roll_up(&self.framework, &self.bundle.policies, &self.judgement, &self.estate, &self.attestations, Edition::CURRENT),
             exceptions: &self.exceptions,
             attestations: &self.attestations,
             dossier: self.dossier.as_ref(),
             fail_on: Severity::Low,
             all: false,
+            edition: Edition::CURRENT,
         };
         let mut out = Vec::new();
         report.write(Format::Html, Style { width: 100, color: false, lang }, &mut out).unwrap();
@@ -477,4 +478,106 @@ fn a_claim_is_not_met_when_policies_were_left_out() {
     let html = given.html(Lang::En);
     assert!(row(section(&html, "claims"), "id=\"s-encrypted-at-rest\"").contains("Not determined"));
     assert!(section(&html, "scope").contains("policies of the framework that were left out of this run"));
+}
+
+/// Whatever the program writes as a code has a word in each language: a new one must not be shown as it is.
+#[test]
+fn every_code_has_a_word() {
+    use super::words::{OWNERS, REDACTIONS, SCOPE_RULES, SOURCES};
+    let known = |table: &[(&'static str, _)]| {
+        table.iter().map(|(code, _): &(&str, fn(&super::Words) -> &'static str)| *code).collect::<BTreeSet<_>>()
+    };
+    // Rules that say why a resource is out of scope are named in these files and nowhere else.
+    let in_quotes = |source: &'static str| source.split('"').skip(1).step_by(2);
+    let is_name =
+        |text: &&str| text.contains('-') && text.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase()));
+    let rules: BTreeSet<&str> =
+        in_quotes(include_str!("../../isolation/provided.rs")).filter(is_name).chain(["condition", "global-service"]).collect();
+    assert!(rules.len() > 8, "{rules:?}");
+    assert_eq!(rules, known(SCOPE_RULES));
+    let (mut diagnostics, statements) = (Vec::new(), shipped_files());
+    let owners = Files::parse(&statements, &mut diagnostics).statements;
+    assert_eq!(owners.iter().map(|s| s.owner.as_str()).collect::<BTreeSet<_>>(), known(OWNERS));
+    assert_eq!(known(SOURCES), BTreeSet::from(["live", "demo", "replay", "plan", "state", "template", "estate"]));
+    #[cfg(feature = "aws")]
+    assert_eq!(aws::redaction_reasons().collect::<BTreeSet<_>>(), known(REDACTIONS));
+    #[cfg(not(feature = "aws"))]
+    assert!(!REDACTIONS.is_empty());
+}
+
+#[test]
+fn codes_are_not_shown_as_prose() {
+    for (code, lang) in Lang::ALL {
+        let html = Given::full().html(*lang);
+        let w = lang.words();
+        for raw in [
+            "<code>denied</code>",
+            "<code>unassigned</code>",
+            "<code>live</code>",
+            "<code>global</code>",
+            "not seen: ",
+            "TEST:",
+            "EXAMINE:",
+        ] {
+            assert!(!html.contains(raw), "{code}: {raw}");
+        }
+        assert!(section(&html, "scope").contains(w.reason_denied), "{code}");
+        assert!(section(&html, "method").contains(w.taken_may_be_secret), "{code}");
+        assert!(section(&html, "claims").contains(w.owner_data_protection), "{code}");
+        if *lang != Lang::En {
+            for english in ["The population is empty", "no attestation for", "nothing to judge for", "Infrastructure<", "may hold secrets"]
+            {
+                assert!(*lang == Lang::Fr && english == "Infrastructure<" || !html.contains(english), "{code}: {english}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_is_not_many() {
+    for (code, lang) in Lang::ALL {
+        let html = Given::new(2).html(*lang);
+        assert!(html.contains(&format!("ebs-volume-encrypted: {}", lang.words().one_pass)), "{code}");
+        let w = lang.words();
+        assert_ne!(w.day_old, w.days_old, "{code}");
+        assert!(lang.is_one(1) && !lang.is_one(2) && lang.is_one(0) == (*lang == Lang::Fr), "{code}");
+    }
+}
+
+/// The numbers of the method are those of what was mapped, not those of the framework.
+#[test]
+fn controls_that_are_counted_as_tested_are_tested() {
+    let given = Given::new(3);
+    let in_run = |id: &String| given.bundle.policies.iter().any(|p| p.id == *id);
+    let mapped = given.framework.controls.iter().filter(|c| c.policies.iter().any(in_run)).count();
+    assert!(mapped > 10 && mapped < 40, "{mapped}");
+    let html = given.html(Lang::En);
+    let said = format!("policies ({}); controls that they test: {mapped} of 93", given.bundle.policies.len());
+    assert!(section(&html, "method").contains(&said), "{said}");
+}
+
+/// A sentence about an empty population is not shown where a listing failed, and says what the verdict says.
+#[test]
+fn an_empty_population_is_told_as_the_verdict_is() {
+    for (code, lang) in Lang::ALL {
+        let w = lang.words();
+        let verdict = match lang {
+            Lang::En => "not determined",
+            Lang::Nl => "niet vastgesteld",
+            Lang::De => "nicht festgestellt",
+            Lang::Fr => "pas déterminée",
+        };
+        for sentence in [w.population_empty, w.rule_empty] {
+            let says = |words: &str| sentence.to_lowercase().contains(words);
+            assert!(says(verdict) && !says(&w.not_met.to_lowercase()), "{code}: {sentence}");
+        }
+        // The listing of databases failed: nobody knows whether there are any.
+        let mut given = Given::new(0);
+        given.framework.controls.retain(|c| c.id == "A.8.24");
+        given.framework.controls[0].policies = vec!["rds-instance-encrypted".to_owned()];
+        given.framework.controls[0].attested.clear();
+        let html = given.html(*lang);
+        let sheet = between(&html, "<article class=\"control\"", "</article>");
+        assert!(!sheet.contains(w.population_empty) && sheet.contains(w.not_determined), "{code}");
+    }
 }

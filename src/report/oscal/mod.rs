@@ -429,7 +429,7 @@ impl<'a> Oscal<'a> {
         let documents = report.attestations.iter().enumerate().filter(|(_, a)| control.is_some_and(|c| speaks_to(a, c)));
         let risks = report.exceptions.iter().enumerate().filter(|(_, exception)| tests(&exception.policy));
         let numbers = [result.population, result.deviations, result.unknown, result.excepted].map(|n| n.to_string());
-        let reason = result.reason.as_deref().unwrap_or_default();
+        let reason = result.reason().unwrap_or_default();
         let description = format!(
             "{}: {} judged, {} deviations, {} unknown, {} excepted. {reason}",
             result.verdict.as_str(),
@@ -441,7 +441,7 @@ impl<'a> Oscal<'a> {
         let list = [
             ("control-id", result.id.as_str()),
             ("verdict", result.verdict.as_str()),
-            ("reason", reason),
+            ("reason", &reason),
             ("population", &numbers[0]),
             ("deviation", &numbers[1]),
             ("unknown", &numbers[2]),

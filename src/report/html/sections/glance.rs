@@ -112,12 +112,10 @@ fn open_items(facts: &Facts<'_>) -> Vec<Block> {
     let total = open.len() as u64;
     let mut table = Table::new(w.open_caption, &[w.finding, w.severity, &format!("#{}", w.deviations), w.owner, w.open_since]);
     for (policy, of) in open.into_iter().take(SHOWN) {
-        let owner = facts.statement(&policy.statement).map_or(Line::from(w.none), |s| facts.english(&s.owner).into());
+        let owner = facts.statement(&policy.statement).map_or(Line::from(w.not_assigned), |s| facts.owner(&s.owner));
         let since = of.deviation.iter().filter_map(|f| facts.since(f)).min();
-        let age = since.map_or(Line::from(w.not_known), |since| {
-            let age = fill(w.days_old, &[("n", Line::from(days(since, facts.report.estate.run.as_of).to_string().as_str()))]);
-            Line::from(since).below(age)
-        });
+        let age =
+            since.map_or(Line::from(w.not_known), |since| Line::from(since).below(facts.age(days(since, facts.report.estate.run.as_of))));
         let title = Line::from(facts.english(&policy.title)).below(Inline::code_link(&format!("p-{}", policy.id), &policy.id));
         table.row([title, Line::from(facts.severity(policy.severity)), (of.deviation.len() as u64).into(), owner, age]);
     }

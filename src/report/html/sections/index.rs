@@ -39,7 +39,7 @@ fn calls(facts: &Facts<'_>, calls: &[CallLine]) -> Table {
         let cells = [
             Inline::code(&format!("{}:{}", call.service, call.operation)).into(),
             Inline::code(&call.account).into(),
-            Inline::code(&call.region).into(),
+            facts.region(&call.region),
             call.time.into(),
             status(call),
             call.request_id.as_deref().map_or(Line::from("–"), |id| Inline::code(id).into()),

@@ -1,12 +1,18 @@
 //! How the results came to be, what they cannot tell, and how to check them.
 
+use crate::framework::Edition;
 use crate::report::html::block::{Block, Table};
 use crate::report::html::facts::Facts;
 use crate::report::html::text::{Inline, Line, fill};
+use crate::report::html::words::REDACTIONS;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let (w, report) = (facts.words, facts.report);
     let run = &report.estate.run;
+    let all = report.controls.len() as u64;
+    let in_run = |id: &String| report.policies.iter().any(|policy| policy.id == *id);
+    let tested = report.framework.controls.iter().filter(|control| control.policies.iter().any(in_run)).count() as u64;
+    let earlier = (report.edition < Edition::CURRENT).then(|| Block::Note(Line::from(w.earlier_edition)));
     let identity = run.identity.as_ref().map_or(Line::from(w.no_identity), |i| Inline::code(&i.arn).into());
     let mut blocks = vec![
         Block::Heading { id: "clause-9-1".to_owned(), text: w.clause_9_1.to_owned() },
@@ -15,7 +21,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
                 w.what_measured,
                 fill(
                     w.what_measured_value,
-                    &[("policies", (report.policies.len() as u64).into()), ("controls", (report.controls.len() as u64).into())],
+                    &[("policies", (report.policies.len() as u64).into()), ("controls", tested.into()), ("total", all.into())],
                 ),
             ),
             (w.how_measured, Line::from(w.how_measured_value)),
@@ -39,12 +45,14 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         Block::Para(Line::from(if report.dossier.is_some() { w.seed_pack } else { w.seed_plain })),
         Block::Heading { id: "redactions".to_owned(), text: w.redactions.to_owned() },
     ];
+    blocks.splice(0..0, earlier);
     match report.dossier {
         None => blocks.push(Block::Para(Line::from(w.no_pack_redactions))),
         Some(dossier) if dossier.redactions.is_empty() => blocks.push(Block::Para(Line::from(w.no_redactions))),
         Some(dossier) => {
             let rows = dossier.redactions.iter().map(|r| {
-                vec![Inline::code(&r.response.to_string()).into(), Inline::code(&r.pointer).into(), facts.english(&r.reason).into()]
+                let reason = w.of(REDACTIONS, &r.reason).map_or_else(|| facts.english(&r.reason).into(), Line::from);
+                vec![Inline::code(&r.response.to_string()).into(), Inline::code(&r.pointer).into(), reason]
             });
             blocks.push(Block::Table(Table::new(w.redactions_caption, &[w.answer, w.where_in_it, w.reason]).with(rows)));
         }

@@ -69,7 +69,7 @@ pub(super) fn document_control(facts: &Facts<'_>) -> Vec<Block> {
     if run.as_of != run.started {
         rows.push((w.as_of, run.as_of.into()));
     }
-    rows.push((w.source, Line::from(Inline::code(&run.source))));
+    rows.push((w.source, facts.source(&run.source)));
     for file in run.declared.iter().flat_map(|d| &d.files) {
         let value = Line::from(Inline::code(&file.name)).below(Inline::code(&file.sha256)).below(Inline::code(&file.written_by));
         rows.push((w.file, value));

@@ -87,7 +87,7 @@ pub(super) fn attestations(facts: &Facts<'_>) -> Vec<Block> {
             let controls = control_links(named.map(|c| c.id.as_str()));
             vec![
                 Line::from(facts.english(&s.title)).below(Inline::code_link(&format!("s-{}", s.id), &s.id)),
-                facts.english(&s.owner).into(),
+                facts.owner(&s.owner),
                 controls,
             ]
         })
@@ -119,11 +119,11 @@ pub(super) fn claims(facts: &Facts<'_>) -> Vec<Block> {
             slug(&format!("s-{}", statement.id)),
             [
                 Line::from(facts.english(&statement.title)).below(Inline::code(&statement.id)),
-                facts.english(&statement.owner).into(),
+                facts.owner(&statement.owner),
                 Line::from(basis),
                 control_links(statement.controls.iter().filter(known).map(String::as_str)),
                 policies.into(),
-                facts.mark(claim.verdict).into(),
+                Line::from(facts.mark(claim.verdict)).below(claim.why),
             ],
         );
     }

@@ -1,5 +1,6 @@
 //! The results of each policy: every deviation, unknown and accepted deviation, and a sample of the passes.
 
+use super::sheets::order;
 use super::{control_links, short};
 use crate::evaluate::{Finding, Subject};
 use crate::policy::Policy;
@@ -18,9 +19,8 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         Block::Para(fill(w.results_note, &[("seed", Inline::code(&facts.seed).into())])),
     ];
     let (with, without): (Vec<_>, Vec<_>) = facts.each_policy().partition(|(_, of)| !of.is_empty());
-    // What deviates comes first, then what is not known.
     let mut with = with;
-    with.sort_by_key(|(policy, of)| (of.deviation.is_empty(), of.unknown.is_empty(), policy.id.as_str()));
+    with.sort_by_key(|(policy, of)| order(policy, of));
     blocks.extend(with.into_iter().map(|(policy, of)| Block::Sheet(sheet(facts, policy, of))));
     if !without.is_empty() {
         let ids = Line::listed(without.into_iter().map(|(policy, _)| Line::from(Inline::code(&policy.id))));
@@ -87,7 +87,7 @@ fn findings(facts: &Facts<'_>, policy: &Policy, name: &str, list: &[&Finding]) -
     }
     let mut table = Table::new(format!("{}: {name}", policy.id), &columns).class("findings");
     for finding in list {
-        let mut message = Line::from(facts.english(finding.message.as_deref().unwrap_or_default()));
+        let mut message = facts.message(finding);
         if let Some(exception) = finding.exception {
             let id = &facts.report.exceptions[exception as usize].id;
             message = message.below(Inline::link(&format!("x-{id}"), id));
@@ -105,7 +105,11 @@ fn passes(facts: &Facts<'_>, policy: &Policy, list: &[&Finding]) -> Table {
     let w = facts.words;
     let drawn = sample::draw(&facts.seed, list.iter().map(|finding| (facts.fingerprint(finding), *finding)));
     let (n, total) = (drawn.len().to_string(), list.len().to_string());
-    let caption = if drawn.len() == list.len() { w.all_passes } else { w.sample_of_passes };
+    let caption = match (list.len(), drawn.len()) {
+        (1, _) => w.one_pass,
+        (all, drawn) if all == drawn => w.all_passes,
+        _ => w.sample_of_passes,
+    };
     let caption = format!("{}: {}", policy.id, caption.replace("{n}", &n).replace("{total}", &total));
     let rows = drawn.into_iter().map(|finding| vec![resource(facts, finding), place(facts, finding), responses(facts, finding)]);
     Table::new(caption, &[w.resource, w.place, w.evidence]).with(rows).class("sample")
@@ -121,7 +125,7 @@ pub(super) fn resource(facts: &Facts<'_>, finding: &Finding) -> Line {
     let name = Line::from(Inline::strong(place.name));
     match place.declared {
         Some(declared) => {
-            let action = declared.action.map_or(Line::new(), |action| Line::from(" (").then(Inline::code(action.as_str())).then(")"));
+            let action = declared.action.map_or(Line::new(), |action| Line::from(" (").then(w.action(action)).then(")"));
             let address = Line::from(Inline::code(&declared.address)).then(action);
             name.below(address).below(declared.place.as_deref().map_or(Line::new(), |at| Inline::code(at).into()))
         }
@@ -131,8 +135,8 @@ pub(super) fn resource(facts: &Facts<'_>, finding: &Finding) -> Line {
 
 fn place(facts: &Facts<'_>, finding: &Finding) -> Line {
     let place = facts.report.place(finding);
-    let at = Line::from(Inline::code(place.account)).then(" ").then(Inline::code(place.region));
-    at.below(Inline::code(place.environment))
+    let at = Line::from(Inline::code(place.account)).then(" ").then(facts.region(place.region));
+    at.below(facts.environment(finding))
 }
 
 /// The answers a finding was made of: the first of them, and how many more.

@@ -7,6 +7,7 @@ use crate::evaluate::{Population, Subject, Verdict};
 use crate::report::html::block::{Block, Table};
 use crate::report::html::facts::Facts;
 use crate::report::html::text::{Inline, Line, fill};
+use crate::report::html::words::SCOPE_RULES;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let (w, report) = (facts.words, facts.report);
@@ -65,12 +66,13 @@ fn not_covered(facts: &Facts<'_>) -> Vec<Line> {
     for account in run.accounts.iter().filter(|a| a.gap.is_some()) {
         points.push(fill(w.account_closed, &[("account", Inline::code(&account.id).into())]));
     }
-    let mut open: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut open: BTreeMap<&str, BTreeSet<(&str, &str)>> = BTreeMap::new();
     for line in report.population.iter().filter(|line| !line.complete) {
-        open.entry(&line.kind).or_default().insert(format!("{} {}", line.account, line.region));
+        open.entry(&line.kind).or_default().insert((&line.account, &line.region));
     }
     for (kind, places) in open {
-        let places = Line::listed(places.iter().map(|place| Line::from(Inline::code(place))));
+        let place = |(account, region): &(&str, &str)| Line::from(Inline::code(account)).then(" ").then(facts.region(region));
+        let places = Line::listed(places.iter().map(place));
         points.push(fill(w.listing_open, &[("type", Inline::code(kind).into()), ("places", places)]));
     }
     for gap in run.declared.iter().flat_map(|d| &d.incomplete) {
@@ -110,10 +112,10 @@ fn declared(facts: &Facts<'_>) -> Vec<Block> {
     let Some(declared) = &facts.report.estate.run.declared else { return Vec::new() };
     let mut rows = Vec::new();
     if !declared.actions.is_empty() {
-        let action = |(action, n): (&crate::estate::Action, &u64)| Line::from(Inline::code(action.as_str())).then(" ").then(*n);
+        let action = |(action, n): (&crate::estate::Action, &u64)| Line::from(w.action(*action)).then(" ").then(*n);
         rows.push((w.actions, Line::listed(declared.actions.iter().map(action))));
     }
-    let from = |(from, n): (&crate::estate::RegionFrom, &u64)| Line::from(Inline::code(from.as_str())).then(" ").then(*n);
+    let from = |(from, n): (&crate::estate::RegionFrom, &u64)| Line::from(w.region_from(*from)).then(" ").then(*n);
     rows.push((w.regions_from, facts.or_none(Line::listed(declared.region_from.iter().map(from)))));
     let apart: u64 = facts.policies.iter().map(|of| of.apart).sum();
     rows.push((w.set_apart, apart.into()));
@@ -139,7 +141,7 @@ fn population(facts: &Facts<'_>) -> Block {
     while let Some(line) = report.population.get(at) {
         let same = |other: &&Population| other.kind == line.kind && other.account == line.account && is_empty(other);
         let run = if is_empty(line) { report.population[at..].iter().take_while(same).count() } else { 1 };
-        let regions = report.population[at..at + run].iter().map(|line| Line::from(Inline::code(&line.region)));
+        let regions = report.population[at..at + run].iter().map(|line| facts.region(&line.region));
         at += run;
         // Buckets lie in regions and are listed globally: what could not be read of them counts there.
         let unread: BTreeSet<u32> = unread
@@ -169,7 +171,8 @@ fn out_of_scope(facts: &Facts<'_>) -> Option<Block> {
     for (rule, n) in facts.report.judgement.out_of_scope.iter().flat_map(|out| &out.by_rule) {
         *rules.entry(rule).or_default() += n;
     }
-    let rule = |(rule, n): (&str, u64)| vec![Line::from(Inline::code(rule)), n.into()];
+    let word = |rule: &str| w.of(SCOPE_RULES, rule).map_or_else(|| Inline::code(rule).into(), Line::from);
+    let rule = |(rule, n): (&str, u64)| vec![word(rule), n.into()];
     (!rules.is_empty()).then(|| {
         Block::Table(Table::new(w.out_of_scope_caption, &[w.rule, &format!("#{}", w.judgements)]).with(rules.into_iter().map(rule)))
     })
@@ -193,16 +196,9 @@ fn gaps_of(facts: &Facts<'_>, caption: &'static str, gaps: &[(std::sync::Arc<Gap
     let columns = [w.call, w.account, w.region, w.reason, &format!("#{}", w.facts), &format!("#{}", w.unknown_verdicts)];
     let rows = lines.into_iter().map(|((call, account, reason, code), (regions, n, verdicts))| {
         let code = if code.is_empty() { Line::new() } else { Inline::code(code).into() };
-        let regions = regions.into_iter().filter(|region| !region.is_empty()).map(|region| Line::from(Inline::code(region)));
+        let regions = regions.into_iter().filter(|region| !region.is_empty()).map(|region| facts.region(region));
         let account = if account.is_empty() { Line::from("–") } else { Inline::code(account).into() };
-        vec![
-            Inline::code(&call).into(),
-            account,
-            Line::listed(regions),
-            Line::from(Inline::code(reason.as_str())).below(code),
-            n.into(),
-            verdicts.into(),
-        ]
+        vec![Inline::code(&call).into(), account, Line::listed(regions), Line::from(w.gap(reason)).below(code), n.into(), verdicts.into()]
     });
     Some(Block::Table(Table::new(caption, &columns).with(rows)))
 }

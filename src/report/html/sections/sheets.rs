@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::applicability::evidence_type;
 use super::results;
 use crate::evaluate::Finding;
-use crate::framework::{Control, ControlResult, ControlVerdict};
+use crate::framework::{Control, ControlResult, ControlVerdict, Why};
 use crate::policy::Policy;
 use crate::report::html::block::{Block, Row, Sheet, Table};
 use crate::report::html::facts::{Facts, OfPolicy, day_of};
@@ -46,15 +46,13 @@ fn sheet(facts: &Facts<'_>, control: &Control, result: &ControlResult) -> Sheet 
 fn head(facts: &Facts<'_>, control: &Control, result: &ControlResult, tested: &[(&Policy, &OfPolicy<'_>)]) -> Vec<(&'static str, Line)> {
     let w = facts.words;
     let mut rows = Vec::new();
-    if control.not_applicable.is_none() && !control.policies.is_empty() && result.population == 0 {
-        // A control of which there is nothing to see is never met, and says so in the reader's language.
-        rows.push((w.population_and_sampling, Line::from(w.population_empty)));
+    // What would show it has a line of its own.
+    let why = result.why.iter().filter(|why| !matches!(why, Why::NothingYet(_)));
+    let why = Line::stacked(why.map(|why| facts.why(why)));
+    if !why.is_empty() {
+        rows.push((w.why, why));
     }
-    let missing = control.none_yet.as_deref();
-    if let Some(reason) = result.reason.as_deref().filter(|reason| missing != Some(*reason)) {
-        rows.push((w.why, facts.english(reason).into()));
-    }
-    if let Some(missing) = missing {
+    if let Some(missing) = control.none_yet.as_deref() {
         rows.push((w.would_show, facts.english(missing).into()));
     }
     let ids = Line::listed(control.ids_2013.iter().map(|id| Line::from(id.as_str())));
@@ -64,7 +62,7 @@ fn head(facts: &Facts<'_>, control: &Control, result: &ControlResult, tested: &[
         statements.chain(control.inherited.as_deref()).filter_map(|id| facts.statement(id)).map(|s| s.owner.as_str()).collect();
     rows.push((
         w.owner,
-        if owners.is_empty() { Line::from(w.not_assigned) } else { Line::listed(owners.into_iter().map(|o| Line::from(facts.english(o)))) },
+        if owners.is_empty() { Line::from(w.not_assigned) } else { Line::listed(owners.into_iter().map(|o| facts.owner(o))) },
     ));
     let method = match (tested.is_empty(), control.attested.is_empty() && control.inherited.is_none()) {
         (false, false) => w.test_and_examine_method,
@@ -75,7 +73,14 @@ fn head(facts: &Facts<'_>, control: &Control, result: &ControlResult, tested: &[
     rows.push((w.evidence_type, Line::from(evidence_type(facts, control))));
     rows.push((w.method_column, Line::from(method)));
     if !tested.is_empty() && result.population > 0 {
-        rows.push((w.population_and_sampling, fill(w.whole_population, &[("n", result.population.into())])));
+        // A population is whole where every listing was read to its end; code shows what it declares and no more.
+        let numbers = [("n", result.population.into()), ("unknown", result.unknown.into())];
+        let judged = match (&facts.report.estate.run.declared, result.unknown) {
+            (None, 0) => w.whole_population,
+            (None, _) => w.seen_population,
+            (Some(_), _) => w.declared_population,
+        };
+        rows.push((w.population_and_sampling, fill(judged, &numbers)));
         rows.push((w.evidence_used, evidence(facts, tested)));
         rows.push((w.suggested_sample, Line::from(w.sample_where)));
     }
@@ -106,9 +111,8 @@ fn tests(facts: &Facts<'_>, control: &Control, tested: &[(&Policy, &OfPolicy<'_>
         columns.push(&apart);
     }
     let mut table = Table::new(format!("{}: {}", control.id, w.results_caption), &columns);
-    // Failures first.
     let mut tested: Vec<_> = tested.to_vec();
-    tested.sort_by_key(|(_, of)| (std::cmp::Reverse(of.deviation.len()), std::cmp::Reverse(of.unknown.len())));
+    tested.sort_by_key(|(policy, of)| order(policy, of));
     for (policy, of) in tested {
         let id = if of.is_empty() { Inline::code(&policy.id) } else { Inline::code_link(&format!("p-{}", policy.id), &policy.id) };
         let passed = of.pass.len() as u64;
@@ -130,18 +134,25 @@ fn tests(facts: &Facts<'_>, control: &Control, tested: &[(&Policy, &OfPolicy<'_>
     table
 }
 
+/// What deviates comes first, the most severe before the rest, then what is not known.
+pub(super) fn order<'p>(policy: &'p Policy, of: &OfPolicy<'_>) -> impl Ord + use<'p> {
+    (of.deviation.is_empty(), of.unknown.is_empty(), std::cmp::Reverse(policy.severity), policy.id.as_str())
+}
+
 fn findings(facts: &Facts<'_>, control: &Control, tested: &[(&Policy, &OfPolicy<'_>)]) -> Vec<Block> {
     let w = facts.words;
     let mut table = Table::new(format!("{}: {}", control.id, w.failures_caption), &[w.resource, w.policy, w.verdict, w.finding]);
     let mut more = Vec::new();
+    let mut tested: Vec<_> = tested.to_vec();
+    tested.sort_by_key(|(policy, of)| order(policy, of));
     let kinds: [fn(&OfPolicy<'_>) -> usize; 3] = [|of| of.deviation.len(), |of| of.unknown.len(), |of| of.excepted.len()];
     for (kind, count) in kinds.iter().enumerate() {
-        for (policy, of) in tested {
+        for (policy, of) in &tested {
             let list: &[&Finding] = [of.deviation.as_slice(), of.unknown.as_slice(), of.excepted.as_slice()][kind];
             for finding in list.iter().take(SHOWN) {
-                let message = facts.english(finding.message.as_deref().unwrap_or_default());
+                let message = facts.message(finding);
                 let policy = Inline::code_link(&format!("p-{}", policy.id), &policy.id);
-                table.row([results::resource(facts, finding), policy.into(), facts.finding_mark(finding.verdict).into(), message.into()]);
+                table.row([results::resource(facts, finding), policy.into(), facts.finding_mark(finding.verdict).into(), message]);
             }
             if count(of) > SHOWN {
                 let word = [w.deviations, w.unknowns, w.excepteds][kind];

@@ -2,10 +2,13 @@
 //! lacks one does not compile; a test compares the gaps of the sentences. Crates for this look words up by name while the program
 //! runs, where a missing one shows only to the reader.
 
+mod codes;
 mod de;
 mod en;
 mod fr;
 mod nl;
+
+pub(super) use codes::{OWNERS, REDACTIONS, REGIONS, SCOPE_RULES, SOURCES};
 
 /// The language of a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +31,14 @@ impl Lang {
     /// The code of the language.
     pub fn code(self) -> &'static str {
         Self::ALL.iter().find(|(_, lang)| *lang == self).map_or("", |(code, _)| code)
+    }
+
+    /// Whether a number takes the singular: in French nothing does as well.
+    pub(super) fn is_one(self, number: i64) -> bool {
+        match self {
+            Self::En | Self::Nl | Self::De => number == 1,
+            Self::Fr => (0..=1).contains(&number),
+        }
     }
 
     pub(super) fn words(self) -> &'static Words {
@@ -69,7 +80,7 @@ words! {
     point_in_time collected as_of source file tool run run_by rules rules_value identity no_identity pack no_pack chain_id
     started_record findings_hash previous_pack none_first signer timestamp_token timestamp_note controls_by_verdict
     findings_by_verdict verdict this_run previous_run difference no_previous first_pack what_changed opened_closed
-    rules_changed no_control_turned controls_turned open_items open_caption open_shown nothing_open open_since days_old
+    rules_changed no_control_turned controls_turned open_items open_caption open_shown nothing_open open_since days_old day_old
     complete_all complete_part complete_code not_covered account_closed listing_open code_incomplete code_only code_types
     other_providers regions_only types_only no_second_source policies_left_out controls_untested resources types
     calls denied_calls actions regions_from set_apart population_caption resource_type listed judged excluded not_read
@@ -81,7 +92,7 @@ words! {
     results_caption criterion severity failures_caption resource policy policies finding more_findings exceptions_used
     exception documents_used statement document_column no_document state month packs months_caption sign_off role
     name date_and_signature control_owner auditor results results_note nothing_to_judge every_type applies_when
-    must_hold basis result remedy place all_passes sample_of_passes whatever_is_there no_exceptions exceptions_note
+    must_hold basis result remedy place all_passes one_pass sample_of_passes whatever_is_there no_exceptions exceptions_note
     exceptions_caption id covers risk compensating approved approver valid_from valid_until days_left matches_now
     no_attestations attestations_caption missing_attestations claims_note claims_caption rests_on nothing_inherited
     shared_responsibility inherited_caption no_pack_chain aborted_runs cadence packs_caption manifest previous_manifest
@@ -94,4 +105,17 @@ words! {
     index_note index_grouped index_caption time status request_id bytes refused answers first_and_last no_pack_verify
     no_pack_expect commands verify_note verify_files verify_chain verify_signature verify_time verify_replay verify_trail
     verify_expect annex_words words_controls words_findings meaning annex_2013 editions_caption
+    why_no_policy why_left_out why_not_proven why_nothing why_expired why_no_attestation why_no_code why_claim_lacks
+    seen_population declared_population earlier_edition reason_denied reason_denied_by_organisation reason_throttled
+    reason_timed_out reason_unavailable reason_unparsable reason_failed reason_not_collected reason_out_of_reach
+    reason_not_in_plan reason_after_apply reason_referenced reason_aws_decides reason_sensitive reason_policy_error
+    message_not_seen message_scope_not_seen message_not_listed scope_condition scope_global_service scope_account_setting
+    scope_aws_managed_key scope_service_linked_role scope_identity_center_role scope_organisation_object
+    scope_default_parameter_group scope_empty_default_vault scope_unused_default_vpc environment_unassigned
+    environment_ambiguous environment_unknown region_global region_every source_live source_demo source_replay source_plan
+    source_state source_template source_estate owner_infrastructure owner_development owner_data_protection owner_ciso
+    action_no_op action_create action_update action_replace action_delete action_forget region_from_global_type
+    region_from_argument region_from_arn region_from_provider_constant region_from_provider_variable
+    region_from_availability_zone region_from_data_source region_from_same_provider region_from_assumed region_from_whole
+    region_from_unknown taken_password taken_secret taken_may_be_secret taken_person taken_request_id
 }
