@@ -2,7 +2,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ pub(super) struct Config {
     pub(super) cadence: Option<SignedDuration>,
     /// The key that signs packs: a file, or a key of AWS KMS.
     pub(super) sign: Option<String>,
+    /// Where files and folders, and the framework, are named.
+    pub(super) places: BTreeMap<PathBuf, Range<usize>>,
 }
 
 impl Default for Config {
@@ -68,6 +71,7 @@ impl Default for Config {
             parameters: None,
             cadence: None,
             sign: None,
+            places: BTreeMap::new(),
         }
     }
 }
@@ -130,19 +134,42 @@ pub(super) fn read(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> (Config, O
         }
     };
     let source = SourceFile::new(path.display().to_string(), text);
-    (read_text(&source, path.parent().unwrap_or(Path::new("")), diagnostics), Some(source))
+    let mut config = read_text(&source, path.parent().unwrap_or(Path::new("")), diagnostics);
+    files_exist(&mut config, &source, diagnostics);
+    (config, Some(source))
+}
+
+/// Reports files and folders that are named and not there, where they are named.
+fn files_exist(config: &mut Config, source: &Arc<SourceFile>, diagnostics: &mut Vec<Diagnostic>) {
+    let mut missing = |path: &Path, key: &str| {
+        if path.exists() {
+            return false;
+        }
+        let span = config.places.get(path).cloned().unwrap_or_default();
+        let title = format!("`{}` is not there", path.display());
+        let found = Diagnostic::error(Code::UnreadableFile, title, source, span).label("not found");
+        let near = path.file_name().and_then(|name| nearest(name.to_str()?, ["shipped"])).filter(|_| key == "policies");
+        diagnostics.push(match near {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            None => found.help("paths are relative to the folder of the configuration"),
+        });
+        true
+    };
+    // What was told is not looked for again.
+    config.policies.retain(|path| path.as_ref().is_none_or(|path| !missing(path, "policies")));
+    config.exceptions.take_if(|path| missing(path, "exceptions"));
+    config.attestations.take_if(|path| missing(path, "attestations"));
 }
 
 /// Reads the text of a configuration; paths in it are relative to `folder`.
 pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Config {
     let mut config = Config::default();
-    let node = match parse(source) {
-        Ok(node) => node,
-        Err(diagnostic) => {
-            diagnostics.push(diagnostic);
-            return config;
-        }
-    };
+    let Some(node) = parse(source, diagnostics) else { return config };
+    if node.kind == Kind::Null {
+        let found = Diagnostic::error(Code::BadValue, "the configuration is empty", source, 0..0);
+        diagnostics.push(found.help("`keur init` writes one to start from; without a file keur looks at the caller's account"));
+        return config;
+    }
     let mut reader = Reader { source: Arc::clone(source), diagnostics };
     let Some(mut table) = reader.table(&node, "the configuration") else {
         return config;
@@ -151,7 +178,13 @@ pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &m
     config.profile = table.get("profile").and_then(|n| reader.string(n, "profile"));
     if let Some(node) = table.get("accounts") {
         for item in reader.list(node, "accounts").unwrap_or_default() {
-            config.accounts.extend(account(&mut reader, item));
+            let Some(entry) = account(&mut reader, item) else { continue };
+            if config.accounts.iter().any(|earlier| earlier.id == entry.id) {
+                let span = item.span.clone();
+                reader.wrong(Code::DuplicateId, format!("account `{}` is there twice", entry.id), span, "again");
+                continue;
+            }
+            config.accounts.push(entry);
         }
     }
     if let Some(node) = table.get("organization") {
@@ -164,16 +197,26 @@ pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &m
         config.environments = environments(&mut reader, node);
     }
     if let Some(node) = table.get("policies") {
-        let listed = reader.strings(node, "policies").unwrap_or_default();
-        if listed.is_empty() {
+        let listed = reader.strings(node, "policies");
+        let empty = listed.as_ref().is_some_and(Vec::is_empty);
+        let listed = listed.unwrap_or_default();
+        if empty {
             let found = reader.wrong(Code::EmptyList, "`policies` is empty: nothing would be judged", node.span.clone(), "empty");
             found.help.push("leave the key out for the shipped policies, or write `policies: [shipped, my-folder]`".to_owned());
         }
+        config.places.extend(listed.iter().map(|(name, span)| (folder.join(name), span.clone())));
         config.policies = listed.into_iter().map(|(name, _)| if name == "shipped" { None } else { Some(folder.join(name)) }).collect();
     }
-    config.framework = table.get("framework").and_then(|n| reader.string(n, "framework"));
-    config.exceptions = table.get("exceptions").and_then(|n| reader.string(n, "exceptions")).map(|p| folder.join(p));
-    config.attestations = table.get("attestations").and_then(|n| reader.string(n, "attestations")).map(|p| folder.join(p));
+    let mut named = |reader: &mut Reader<'_>, node: Option<&Node>, key: &str, path: &dyn Fn(&str) -> PathBuf| {
+        let node = node?;
+        let text = reader.string(node, key)?;
+        config.places.insert(path(&text), node.span.clone());
+        Some(text)
+    };
+    let beside = |text: &str| folder.join(text);
+    config.framework = named(&mut reader, table.get("framework"), "framework", &|text| PathBuf::from(text));
+    config.exceptions = named(&mut reader, table.get("exceptions"), "exceptions", &beside).map(|path| beside(&path));
+    config.attestations = named(&mut reader, table.get("attestations"), "attestations", &beside).map(|path| beside(&path));
     config.parameters = table.get("parameters").map(|n| (Arc::clone(source), n.clone()));
     if let Some(node) = table.get("evidence") {
         evidence(&mut reader, node, folder, &mut config);
@@ -185,7 +228,11 @@ pub(super) fn read_text(source: &Arc<SourceFile>, folder: &Path, diagnostics: &m
 fn evidence(reader: &mut Reader<'_>, node: &Node, folder: &Path, config: &mut Config) {
     let Some(mut table) = reader.table(node, "`evidence`") else { return };
     if let Some(node) = table.get("cadence")
-        && let Some(text) = reader.string(node, "cadence")
+        && let Some(text) = match node.kind {
+            // A number lacks its unit, which quotes would not give it.
+            Kind::Int(number) => Some(number.to_string()),
+            _ => reader.string(node, "cadence"),
+        }
     {
         match cadence(&text) {
             Ok(cadence) => config.cadence = Some(cadence),
@@ -247,6 +294,19 @@ fn organization(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     match &node.kind {
         Kind::Bool(true) => Some(ROLE.to_owned()),
         Kind::Bool(false) => None,
+        Kind::String(text) => {
+            let found = reader.wrong(
+                Code::BadValue,
+                "`organization` says how its accounts are entered: `true`, or `{role: name-of-a-role}`",
+                node.span.clone(),
+                "neither",
+            );
+            found.help.push(match text.as_str() {
+                "yes" | "on" => "write `true`".to_owned(),
+                _ => "the name of the organisation is `organisation:`".to_owned(),
+            });
+            None
+        }
         _ => {
             let mut table = reader.table(node, "`organization`")?;
             let role = table.need(reader, "role").and_then(|n| reader.string(n, "role"));
@@ -272,7 +332,20 @@ fn region(reader: &mut Reader<'_>, name: &str, span: std::ops::Range<usize>) {
         return;
     }
     let found = reader.wrong(Code::UnknownRegion, format!("AWS has no region `{name}`"), span, "unknown region");
-    found.help.extend(near.map(|near| format!("did you mean `{near}`?")));
+    let low = name.to_ascii_lowercase();
+    let near = near.or_else(|| REGIONS.iter().copied().find(|region| *region == low));
+    found.help.push(near.map_or_else(|| "regions are named like `eu-central-1`".to_owned(), |near| format!("did you mean `{near}`?")));
+}
+
+/// Checks the regions of a list.
+fn region_list(reader: &mut Reader<'_>, listed: &[(String, Range<usize>)]) {
+    let mut seen = BTreeSet::new();
+    for (name, span) in listed {
+        region(reader, name, span.clone());
+        if !seen.insert(name) {
+            reader.wrong(Code::DuplicateId, format!("region `{name}` is there twice"), span.clone(), "again");
+        }
+    }
 }
 
 fn regions(reader: &mut Reader<'_>, node: &Node, config: &mut Config) {
@@ -283,9 +356,7 @@ fn regions(reader: &mut Reader<'_>, node: &Node, config: &mut Config) {
             let found = reader.wrong(Code::EmptyList, "`allowed` is empty: no region would be allowed", node.span.clone(), "empty");
             found.help.push("write `allowed: [eu-central-1]`".to_owned());
         }
-        for (name, span) in &listed {
-            region(reader, name, span.clone());
-        }
+        region_list(reader, &listed);
         config.allowed = Some(listed.into_iter().map(|(name, _)| name).collect());
     }
     if let Some(node) = table.get("sweep") {
@@ -296,9 +367,7 @@ fn regions(reader: &mut Reader<'_>, node: &Node, config: &mut Config) {
                 if listed.is_empty() {
                     reader.wrong(Code::EmptyList, "`sweep` is empty: nothing would be looked at", node.span.clone(), "empty");
                 }
-                for (name, span) in &listed {
-                    region(reader, name, span.clone());
-                }
+                region_list(reader, &listed);
                 config.sweep = Regions::Only(listed.into_iter().map(|(name, _)| name).collect());
             }
             _ => {
@@ -312,8 +381,10 @@ fn regions(reader: &mut Reader<'_>, node: &Node, config: &mut Config) {
 
 fn environments(reader: &mut Reader<'_>, node: &Node) -> Environments {
     let mut rules = BTreeMap::new();
+    let mut claimed: BTreeMap<String, String> = BTreeMap::new();
     let Kind::Map(entries) = &node.kind else {
-        reader.wrong(Code::BadValue, "`environments` is a map of names to rules", node.span.clone(), "not a map");
+        let found = reader.wrong(Code::BadValue, "`environments` is a map of names to rules", node.span.clone(), "not a map");
+        found.help.push("write `environments: {production: {tags: {Environment: [production]}}}`".to_owned());
         return Environments::Declared(rules);
     };
     for (key, node) in entries {
@@ -325,23 +396,46 @@ fn environments(reader: &mut Reader<'_>, node: &Node) -> Environments {
             continue;
         };
         let mut rule = EnvironmentRule::default();
+        let mut claim = |reader: &mut Reader<'_>, what: String, span: &Range<usize>| {
+            let earlier = claimed.entry(what.clone()).or_insert_with(|| key.name.clone());
+            if *earlier != key.name {
+                let title = format!("{what} is claimed for `{earlier}` as well");
+                let found = reader.wrong(Code::DuplicateId, title, span.clone(), "claimed twice");
+                found.help.push("what two environments claim is `ambiguous`: leave it to one of them".to_owned());
+            }
+        };
         if let Some(node) = table.get("accounts") {
             for item in reader.list(node, "accounts").unwrap_or_default() {
-                rule.accounts.extend(account_id(reader, item, "accounts"));
+                let Some(id) = account_id(reader, item, "accounts") else { continue };
+                claim(reader, format!("account {id}"), &item.span);
+                rule.accounts.push(id);
             }
         }
-        let texts = |list: Option<Vec<(String, std::ops::Range<usize>)>>| list.unwrap_or_default().into_iter().map(|(t, _)| t).collect();
-        rule.vpcs = texts(table.get("vpcs").and_then(|n| reader.strings(n, "vpcs")));
-        rule.names = texts(table.get("names").and_then(|n| reader.strings(n, "names")));
+        for (list, what) in [(&mut rule.vpcs, "vpcs"), (&mut rule.names, "names")] {
+            for (text, span) in table.get(what).and_then(|n| reader.strings(n, what)).unwrap_or_default() {
+                claim(reader, format!("{} {text}", what.trim_end_matches('s')), &span);
+                list.push(text);
+            }
+        }
         if let Some(node) = table.get("tags") {
             match &node.kind {
                 Kind::Map(tags) => {
-                    for (tag, values) in tags {
-                        let values: Vec<String> = texts(reader.strings(values, &tag.name));
-                        rule.tags.insert(tag.name.clone(), values);
+                    for (tag, node) in tags {
+                        let Some(values) = reader.strings(node, &tag.name) else {
+                            // What is wrong with it was told; nothing more is to be said of a rule that lacks it.
+                            rule.tags.insert(tag.name.clone(), vec![String::new()]);
+                            continue;
+                        };
+                        for (value, span) in &values {
+                            claim(reader, format!("tag {}={value}", tag.name), span);
+                        }
+                        rule.tags.insert(tag.name.clone(), values.into_iter().map(|(value, _)| value).collect());
                     }
                 }
-                _ => drop(reader.wrong(Code::BadValue, "`tags` is a map of keys to lists of values", node.span.clone(), "not a map")),
+                _ => {
+                    let found = reader.wrong(Code::BadValue, "`tags` is a map of keys to lists of values", node.span.clone(), "not a map");
+                    found.help.push("write `tags: {Environment: [production, prod]}`".to_owned());
+                }
             }
         }
         table.finish(reader);

@@ -254,7 +254,7 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Outcome {
     }
     let registry = crate::registry();
     let Some(kind) = registry.get(&args.resource) else {
-        let near = crate::diag::nearest(&args.resource, registry.names());
+        let near = crate::policy::suggest_type(&registry, &args.resource);
         let hint = near.map_or_else(|| "`keur schema` lists the types".to_owned(), |near| format!("did you mean `{near}`?"));
         return Err(Failure::usage(format!("no resource type `{}`", args.resource)).hint(hint));
     };

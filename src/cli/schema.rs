@@ -31,7 +31,7 @@ pub(super) fn run(args: SchemaArgs) -> Outcome {
         (None, true) => pretty(&policy_schema(&registry, &links)),
         (Some(name), json) => {
             let Some(kind) = registry.get(name) else {
-                let near = crate::diag::nearest(name, registry.names());
+                let near = crate::policy::suggest_type(&registry, name);
                 let hint = near.map_or_else(|| "`keur schema` lists the types".to_owned(), |near| format!("did you mean `{near}`?"));
                 return Err(Failure::usage(format!("no resource type `{name}`")).hint(hint));
             };
@@ -80,7 +80,9 @@ pub(super) fn prose(kind: &ResourceType, links: &LinkSet) -> String {
         let count = if link.is_one() { "one or null" } else { "list" };
         let _ = writeln!(text, "  {} ({count} of {})\n      {}", link.name, link.targets().join(", "), link.doc);
     }
-    text.push_str("\nEvery resource also has: account, arn, environment, id, name, provided_by_aws, region, tags, type.\n");
+    text.push_str(
+        "\nEvery resource also has: account, arn, environment, environment_basis, id, name, provided_by_aws, region, tags, type.\n",
+    );
     text
 }
 

@@ -2,7 +2,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -147,7 +148,9 @@ impl Setup {
             .iter()
             .filter_map(|(source, node)| framework::framework(source, node, known, &files.statements, diagnostics))
             .collect();
-        let framework = pick(frameworks, config.framework.as_deref().unwrap_or(FRAMEWORK), diagnostics);
+        let named = config.framework.as_ref().and_then(|name| config.places.get(Path::new(name)));
+        let named = named.zip(rules.config_source.as_ref());
+        let framework = pick(frameworks, config.framework.as_deref().unwrap_or(FRAMEWORK), named, diagnostics);
         let exceptions = rules.exceptions.iter().flat_map(|source| framework::exceptions(source, &ids, diagnostics)).collect();
         let attestations = framework::attestations(&rules.attestations, rules.documents.as_deref(), &files.statements, diagnostics);
         only(&mut bundle, &rules.only, diagnostics);
@@ -177,11 +180,25 @@ fn with_declarations(rules: &Rules, diagnostics: &mut Vec<Diagnostic>) -> (Files
     (files, own)
 }
 
-/// Prints what is wrong; an error ends the command.
+/// How many mistakes are shown in full: who has more mends these first.
+const SHOWN: usize = 100;
+
+/// Prints what is wrong, all of it counted; an error ends the command.
 pub(super) fn finish(mut diagnostics: Vec<Diagnostic>, terminal: &Terminal) -> Result<(), Failure> {
     tidy(&mut diagnostics);
-    for diagnostic in &diagnostics {
+    let (shown, rest) = diagnostics.split_at(diagnostics.len().min(SHOWN));
+    for diagnostic in shown {
         terminal.say(&diagnostic.render(terminal.color));
+        terminal.say("");
+    }
+    if !rest.is_empty() {
+        let mut codes: BTreeMap<Code, usize> = BTreeMap::new();
+        rest.iter().for_each(|d| *codes.entry(d.code).or_default() += 1);
+        let codes = codes.into_iter().map(|(code, count)| format!("{count} {code}")).collect::<Vec<_>>().join(", ");
+        let files: BTreeSet<&str> = rest.iter().filter_map(|d| d.source.as_ref().map(|s| s.name.as_str())).collect();
+        let places = files.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+        let others = if files.len() > 5 { format!(" and {} more", files.len() - 5) } else { String::new() };
+        terminal.say(&format!("and {} more, not shown: {codes}; in {places}{others}", rest.len()));
         terminal.say("");
     }
     if has_errors(&diagnostics) {
@@ -205,7 +222,7 @@ fn parameters(files: &Files, config: &Config, diagnostics: &mut Vec<Diagnostic>)
         let value = Value::List(allowed.iter().map(|r| Value::string(r.as_str())).collect());
         set.insert(ALLOWED_REGIONS.to_owned(), Setting { default: value, environments: std::collections::BTreeMap::new() });
     }
-    let parameters = Parameters::new(files.parameters.clone(), set);
+    let parameters = Parameters::new(files.parameters.clone(), set).with_environments(environments);
     let allowed = parameters.iter().find(|(p, _)| p.name == ALLOWED_REGIONS).map(|(_, setting)| texts(&setting.default));
     (parameters, allowed.unwrap_or_default())
 }
@@ -219,13 +236,25 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-fn pick(frameworks: Vec<Framework>, wanted: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Framework> {
+/// The framework of an id; `named` is where the configuration names it.
+fn pick(
+    frameworks: Vec<Framework>,
+    wanted: &str,
+    named: Option<(&Range<usize>, &Arc<SourceFile>)>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Framework> {
     let known: Vec<String> = frameworks.iter().map(|f| f.id.clone()).collect();
     let found = frameworks.into_iter().find(|f| f.id == wanted);
     if found.is_none() && !has_errors(diagnostics) {
         let title = format!("there is no framework `{wanted}`");
-        let known = known.iter().map(String::as_str);
-        diagnostics.push(Diagnostic::plain(Code::UnknownControl, title).did_you_mean(wanted, known));
+        let found = match named {
+            Some((span, source)) => Diagnostic::error(Code::UnknownControl, title, source, span.clone()).label("unknown framework"),
+            None => Diagnostic::plain(Code::UnknownControl, title),
+        };
+        diagnostics.push(match nearest(wanted, known.iter().map(String::as_str)) {
+            Some(near) => found.help(format!("did you mean `{near}`?")),
+            None => found.help(format!("there is: {}", known.join(", "))),
+        });
     }
     found
 }

@@ -66,6 +66,10 @@ impl Properties for Piece {
 
 /// Declares the types.
 pub(crate) fn register(registry: Registry) -> Registry {
+    let mut names: Vec<_> = super::sources().into_iter().collect();
+    // What becomes a thing of the type goes before what adds to one.
+    names.sort_by_key(|(_, adds, _)| *adds);
+    let registry = registry.called(names.into_iter().filter(|(kind, _, from)| kind != from).map(|(kind, _, from)| (from, kind)));
     registry.with::<Change>(CODE).with::<Other>(CODE).with::<Piece>(CODE)
 }
 

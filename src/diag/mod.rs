@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -164,20 +164,51 @@ pub struct SourceFile {
     pub name: String,
     /// Its text.
     pub text: String,
+    lines: Lines,
 }
+
+/// Where the lines of a text begin, found once: thousands of mistakes in one file are told by line.
+#[derive(Debug, Default)]
+struct Lines(OnceLock<Vec<usize>>);
+
+impl Lines {
+    fn of(&self, text: &str) -> &[usize] {
+        self.0.get_or_init(|| std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect())
+    }
+}
+
+/// They follow from the text.
+impl PartialEq for Lines {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Lines {}
 
 impl SourceFile {
     /// A shared source.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        Arc::new(Self { name: name.into(), text: text.into(), lines: Lines::default() })
     }
 
     /// Line and column of a byte, both from 1; columns count characters.
     pub fn position(&self, at: usize) -> (usize, usize) {
-        let before = &self.text[..floor(&self.text, at)];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (line, column)
+        let at = floor(&self.text, at);
+        let line = self.line(at);
+        (line + 1, self.text[self.lines.of(&self.text)[line]..at].chars().count() + 1)
+    }
+
+    /// The line that a byte is in, from 0.
+    fn line(&self, at: usize) -> usize {
+        self.lines.of(&self.text).partition_point(|start| *start <= at) - 1
+    }
+
+    /// The lines that bytes are in, as bytes, without the end of the last.
+    fn whole_lines(&self, span: &Range<usize>) -> Range<usize> {
+        let lines = self.lines.of(&self.text);
+        let end = lines.get(self.line(span.end.max(span.start)) + 1).map_or(self.text.len(), |next| next - 1);
+        lines[self.line(span.start)]..end
     }
 }
 
@@ -275,11 +306,14 @@ impl Diagnostic {
             Some(source) => {
                 let start = floor(&source.text, self.span.start);
                 let end = floor(&source.text, self.span.end.max(start));
-                let mut annotation = AnnotationKind::Primary.span(start..end);
+                // Only the lines it is about: the renderer reads all it is given.
+                let shown = source.whole_lines(&(start..end));
+                let mut annotation = AnnotationKind::Primary.span(start - shown.start..end - shown.start);
                 if !self.label.is_empty() {
                     annotation = annotation.label(self.label.as_str());
                 }
-                let snippet = Snippet::source(source.text.as_str()).path(source.name.as_str()).fold(true).annotation(annotation);
+                let snippet = Snippet::source(&source.text[shown.clone()]).line_start(source.line(start) + 1);
+                let snippet = snippet.path(source.name.as_str()).fold(true).annotation(annotation);
                 title.element(snippet)
             }
             None => Group::with_title(title),
@@ -298,7 +332,7 @@ pub fn tidy(diagnostics: &mut Vec<Diagnostic>) {
         let name = d.source.as_ref().map(|s| s.name.clone()).unwrap_or_default();
         (name, d.span.start, d.span.end, d.code, d.title.clone())
     };
-    diagnostics.sort_by_key(key);
+    diagnostics.sort_by_cached_key(key);
     diagnostics.dedup();
 }
 

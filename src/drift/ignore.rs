@@ -34,13 +34,7 @@ pub(crate) struct Ignore {
 
 /// Reads a file of rules: a list.
 pub(crate) fn ignores(source: &Arc<SourceFile>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Ignore> {
-    let node = match parse(source) {
-        Ok(node) => node,
-        Err(diagnostic) => {
-            diagnostics.push(diagnostic);
-            return Vec::new();
-        }
-    };
+    let Some(node) = parse(source, diagnostics) else { return Vec::new() };
     let mut reader = Reader { source: Arc::clone(source), diagnostics };
     let items = reader.list(&node, "`.keurignore`").unwrap_or_default();
     items.iter().filter_map(|item| ignore(&mut reader, item)).collect()

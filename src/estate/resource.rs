@@ -77,8 +77,8 @@ pub enum Environment {
     },
     /// No environment claims it.
     Unassigned,
-    /// Several environments claim it.
-    Ambiguous(Vec<Arc<str>>),
+    /// Several environments claim it: their names, and by what each does.
+    Ambiguous(Vec<(Arc<str>, String)>),
     /// What would tell could not be read.
     Unknown(Arc<Gap>),
 }
@@ -90,6 +90,19 @@ impl Environment {
             Self::Named { name, .. } => Value::String(Arc::clone(name)),
             Self::Unassigned => Value::string(UNASSIGNED),
             Self::Ambiguous(_) => Value::string(AMBIGUOUS),
+            Self::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
+        }
+    }
+
+    /// By what it belongs where it does; of several environments each with what claims for it.
+    pub fn basis(&self) -> Value {
+        match self {
+            Self::Named { basis, .. } => Value::string(basis.as_str()),
+            Self::Unassigned => Value::string("no environment claims it"),
+            Self::Ambiguous(claims) => {
+                let claims: Vec<String> = claims.iter().map(|(name, basis)| format!("{name} by {basis}")).collect();
+                Value::string(format!("claimed for {}", claims.join(" and for ")))
+            }
             Self::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
         }
     }

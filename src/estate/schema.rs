@@ -149,6 +149,8 @@ impl ResourceType {
 #[derive(Debug, Default)]
 pub struct Registry {
     types: BTreeMap<String, Arc<ResourceType>>,
+    /// Names that other tools have for a type: `aws_db_instance`.
+    elsewhere: BTreeMap<&'static str, &'static str>,
 }
 
 impl Registry {
@@ -168,6 +170,29 @@ impl Registry {
         let earlier = self.types.insert(P::TYPE.to_owned(), Arc::new(kind));
         assert!(earlier.is_none(), "internal error: {} is declared twice", P::TYPE);
         self
+    }
+
+    /// Adds names that other tools have for types; the first name of a type counts.
+    #[must_use]
+    pub fn called(mut self, names: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
+        for (elsewhere, name) in names {
+            self.elsewhere.entry(elsewhere).or_insert(name);
+        }
+        self
+    }
+
+    /// The type that is meant by a name that no type has: what another tool calls so, or the only one whose last part is
+    /// called so.
+    pub fn meant_by(&self, name: &str) -> Option<&str> {
+        let low = name.to_ascii_lowercase();
+        let elsewhere = self.elsewhere.get(low.as_str()).copied().filter(|known| self.types.contains_key(*known));
+        let tail = |known: &str| {
+            let known = known.to_ascii_lowercase();
+            known == format!("aws::{low}") || known.ends_with(&format!("::{low}"))
+        };
+        let mut tails = self.names().filter(|known| tail(known));
+        let only = tails.next().filter(|_| tails.next().is_none());
+        elsewhere.or(only)
     }
 
     /// The type of that name.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 
+use super::foreign;
 use super::function::{Function, functions, parse_duration};
 use super::{Clause, Mistake, Names, Part, Program, Template};
 use crate::diag::{Code, nearest};
@@ -68,6 +69,7 @@ pub(crate) enum Envelope {
     Account,
     Arn,
     Environment,
+    EnvironmentBasis,
     Id,
     Name,
     ProvidedByAws,
@@ -81,6 +83,7 @@ impl Envelope {
         ("account", Self::Account),
         ("arn", Self::Arn),
         ("environment", Self::Environment),
+        ("environment_basis", Self::EnvironmentBasis),
         ("id", Self::Id),
         ("name", Self::Name),
         ("provided_by_aws", Self::ProvidedByAws),
@@ -93,7 +96,9 @@ impl Envelope {
         match self {
             Self::Tags => Type::Map(Box::new(Type::String)),
             Self::ProvidedByAws => Type::String.nullable(),
-            Self::Account | Self::Arn | Self::Environment | Self::Id | Self::Name | Self::Region | Self::Type => Type::String,
+            Self::Account | Self::Arn | Self::Environment | Self::EnvironmentBasis | Self::Id | Self::Name | Self::Region | Self::Type => {
+                Type::String
+            }
         }
     }
 }
@@ -275,7 +280,11 @@ fn parse(source: &str) -> Result<Parsed, Vec<Mistake>> {
             Ok(Parsed { expr: program.expression().clone(), info })
         }
         Err(errors) => {
-            let mut mistakes = Vec::new();
+            // Said all at once: the parser stops at the first, and what it says of it is about its grammar.
+            let mut mistakes = foreign::spellings(source);
+            if !mistakes.is_empty() {
+                return Err(mistakes);
+            }
             for error in &errors.errors {
                 let (line, column) = error.pos;
                 let at = offset(source, line, column);
@@ -319,21 +328,16 @@ fn reworded(source: &str, at: usize, message: &str) -> Mistake {
     let rest = &source[at.min(source.len())..];
     let next = rest.chars().next();
     let (title, help): (String, Option<&str>) = match next {
-        Some('=') => ("`=` does not compare".to_owned(), Some("write `==`")),
-        Some('&') => ("`&` is not an operator".to_owned(), Some("write `&&`")),
-        Some('|') => ("`|` is not an operator".to_owned(), Some("write `||`")),
         Some('"' | '\'') => ("this text is not closed".to_owned(), Some("end it with the quote it begins with")),
         _ if message.contains("<EOF>") && message.contains("mismatched") => {
             ("the expression ends too early".to_owned(), Some("something is missing at the end: an operand, or a closing bracket"))
         }
-        _ if message.contains(".?") => ("optional fields (`.?`) are not allowed: they would hide what is unknown".to_owned(), None),
         Some(c) if message.contains("token recognition") => (format!("`{c}` cannot stand here"), Some("text belongs in quotes")),
         Some(_) => {
             let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let what = if word.is_empty() { rest.chars().take(1).collect() } else { word };
-            let word_operator = matches!(what.as_str(), "and" | "or" | "not" | "is");
-            let help = if word_operator { Some("the operators are `&&`, `||`, `!`, `==` and `in`") } else { None };
-            (format!("`{what}` is not expected here"), help)
+            let meant = foreign::name(&what);
+            (format!("`{what}` is not expected here"), meant.or(Some("the operators are `&&`, `||`, `!`, `==`, `!=`, `<`, `>` and `in`")))
         }
         None => ("the expression ends too early".to_owned(), Some("something is missing at the end: an operand, or a closing bracket")),
     };
@@ -560,14 +564,17 @@ impl Checker<'_> {
 
     fn name(&mut self, expr: &IdedExpr, name: &str) -> Checked {
         if let Some((slot, ty)) = self.names.get(name) {
-            return (Node::Slot(slot), Some(ty.clone()));
+            let known = !self.names.opaque.contains(name);
+            return (Node::Slot(slot), known.then(|| ty.clone()));
         }
-        let help = nearest(name, self.names.iter().map(|(n, _)| n)).map(|near| format!("did you mean `{near}`?"));
+        let help = foreign::name(name).map(str::to_owned);
         let help = help.or_else(|| {
             let (_, ty) = self.names.get("resource")?;
             let Type::Resource(Some(kind)) = ty else { return None };
             kind.properties.field(name).map(|_| format!("did you mean `resource.{name}`?"))
         });
+        let help = help.or_else(|| nearest(name, self.names.iter().map(|(n, _)| n)).map(|near| format!("did you mean `{near}`?")));
+        let help = help.or_else(|| Some(format!("text stands in quotes: '{name}'")));
         let span = self.span(expr);
         self.wrong(Code::UnknownName, format!("nothing is called `{name}`"), span, "unknown name", help)
     }
@@ -602,7 +609,8 @@ impl Checker<'_> {
             Type::Map(value) => (Node::Index(Box::new(of), Box::new(Node::Const(Value::string(field)))), Some(*value)),
             other => {
                 let span = self.span(expr);
-                self.wrong(Code::UnknownField, format!("{other} has no fields"), span, "unknown field", None)
+                let help = foreign::function(field).map(str::to_owned);
+                self.wrong(Code::UnknownField, format!("{other} has no fields"), span, "unknown field", help)
             }
         }
     }
@@ -763,6 +771,9 @@ impl Checker<'_> {
             let span = self.span(expr);
             return self.wrong(Code::ExpressionType, title, span, "different types", None);
         }
+        if let Expr::List(list) = &range.expr {
+            list.elements.iter().for_each(|element| self.can_be(&item_node, element));
+        }
         (Node::In(Box::new(item_node), Box::new(range_node)), Some(Type::Bool))
     }
 
@@ -883,6 +894,8 @@ impl Checker<'_> {
                     let span = self.span(expr);
                     return self.wrong(Code::NeverMatches, format!("{other} is never null here"), span, "always the same", None);
                 }
+                self.can_be(&a, right);
+                self.can_be(&b, left);
                 comparable(&a_ty, &b_ty).then_some(Type::Bool)
             }
             _ => {
@@ -895,16 +908,48 @@ impl Checker<'_> {
             None => {
                 let span = self.span(expr);
                 let title = format!("`{symbol}` does not take {a_ty} and {b_ty}");
-                let help = duration_help(&a_ty, &b_ty, right, left);
+                let help = operand_help(&a_ty, &b_ty, right, left);
                 self.wrong(Code::ExpressionType, title, span, "different types", help)
             }
         }
     }
 
+    /// What every resource has, if that is what the node reads: `environment`, `r.region`.
+    fn envelope_of(&self, node: &Node) -> Option<&'static str> {
+        match node {
+            Node::Envelope(_, part) => Envelope::ALL.iter().find(|(_, p)| p == part).map(|(name, _)| *name),
+            Node::Slot(slot) => {
+                let (name, _) = self.names.iter().nth(*slot)?;
+                // A loop variable of the same name stands in a slot behind the first.
+                let first = self.names.iter().position(|(n, _)| n == name) == Some(*slot);
+                Envelope::ALL.iter().find(|(n, _)| first && *n == name).map(|(name, _)| *name)
+            }
+            _ => None,
+        }
+    }
+
+    /// A text that what it is compared with can never be.
+    fn can_be(&mut self, of: &Node, literal: &IdedExpr) {
+        let Expr::Literal(LiteralValue::String(text)) = &literal.expr else { return };
+        let Some(name) = self.envelope_of(of) else { return };
+        let Some((words, all)) = self.names.words.get(name).cloned() else { return };
+        if words.iter().any(|word| word == text.inner()) {
+            return;
+        }
+        let help = match nearest(text.inner(), words.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if !all => return,
+            None => format!("it can be: {}", words.iter().take(12).map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")),
+        };
+        let span = self.span(literal);
+        self.mistake(Code::NeverMatches, format!("`{name}` is never `{}`", text.inner()), span, "never so", Some(help));
+    }
+
     fn unknown_function(&mut self, expr: &IdedExpr, name: &str) -> Checked {
         const MACROS: &[&str] = &["all", "exists", "exists_one", "filter", "map", "has", "matches"];
         let known = functions().iter().map(|f| f.name).chain(MACROS.iter().copied());
-        let help = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+        let help = foreign::function(name).map(str::to_owned);
+        let help = help.or_else(|| nearest(name, known).map(|near| format!("did you mean `{near}`?")));
         let span = self.span(expr);
         self.wrong(Code::UnknownFunction, format!("there is no function `{name}`"), span, "unknown function", help)
     }
@@ -933,13 +978,11 @@ impl Checker<'_> {
             let given = types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let span = self.span(expr);
             let title = format!("`{name}` does not take ({given})");
-            return self.wrong(
-                Code::ExpressionType,
-                title,
-                span,
-                "wrong arguments",
-                Some(format!("it is called so: `{}`", function.usage)),
-            );
+            let help = match (name, types.first()) {
+                ("contains", Some(Type::List(_) | Type::Map(_))) => "write `item in list`, or `'key' in map`".to_owned(),
+                _ => format!("it is called so: `{}`", function.usage),
+            };
+            return self.wrong(Code::ExpressionType, title, span, "wrong arguments", Some(help));
         };
         if let [Node::Const(Value::String(text))] = nodes.as_slice() {
             let bad = match name {
@@ -956,15 +999,36 @@ impl Checker<'_> {
     }
 }
 
-fn duration_help(a: &Type, b: &Type, right: &IdedExpr, left: &IdedExpr) -> Option<String> {
+fn operand_help(a: &Type, b: &Type, right: &IdedExpr, left: &IdedExpr) -> Option<String> {
     let literal = |e: &IdedExpr| match &e.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_owned()),
         _ => None,
     };
+    let time = |text: &str| match text.parse::<jiff::civil::Date>() {
+        Ok(date) => format!("write `timestamp('{date}T00:00:00Z')`"),
+        Err(_) => format!("write `timestamp('{text}')`"),
+    };
     match (a, b) {
         (Type::Duration, Type::String) => literal(right).map(|text| format!("write `duration('{text}')`")),
         (Type::String, Type::Duration) => literal(left).map(|text| format!("write `duration('{text}')`")),
-        (Type::Timestamp, Type::String) => literal(right).map(|text| format!("write `timestamp('{text}')`")),
+        (Type::Timestamp, Type::String) => literal(right).map(|text| match parse_duration(&text) {
+            Some(_) => format!("an age is a span of time: `now - x < duration('{text}')`"),
+            None => time(&text),
+        }),
+        (Type::String, Type::Timestamp) => literal(left).map(|text| time(&text)),
+        (Type::Duration, Type::Int | Type::Double) | (Type::Int | Type::Double, Type::Duration) => {
+            Some("a span of time has a unit: `duration('24h')`, `duration('7d')`".to_owned())
+        }
+        (Type::Timestamp, Type::Int | Type::Double) | (Type::Int | Type::Double, Type::Timestamp) => {
+            Some("a date is written `timestamp('2026-01-31T00:00:00Z')`, an age `now - x < duration('7d')`".to_owned())
+        }
+        (Type::Timestamp, Type::Duration) | (Type::Duration, Type::Timestamp) => {
+            Some("the age of something is `now - x`: compare that with the span of time".to_owned())
+        }
+        (Type::String, Type::Bool) | (Type::Bool, Type::String) => Some("`true` and `false` stand without quotes".to_owned()),
+        (Type::String, Type::Int | Type::Double) | (Type::Int | Type::Double, Type::String) => {
+            Some("numbers stand without quotes, text in quotes".to_owned())
+        }
         _ => None,
     }
 }

@@ -174,6 +174,7 @@ fn envelope(resource: &Resource, part: Envelope) -> Value {
         Envelope::Account => resource.account_value(),
         Envelope::Arn => resource.identity_value(&resource.arn),
         Envelope::Environment => resource.environment.as_value(),
+        Envelope::EnvironmentBasis => resource.environment.basis(),
         Envelope::Id => resource.identity_value(&resource.id),
         Envelope::Name => Value::String(Arc::clone(&resource.name)),
         Envelope::ProvidedByAws => match &resource.provided_by_aws {

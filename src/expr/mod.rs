@@ -10,11 +10,12 @@
 
 mod check;
 mod eval;
+mod foreign;
 mod function;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -28,6 +29,10 @@ pub use function::{Function, functions, parse_duration};
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     names: Vec<(String, Type)>,
+    /// Names whose type is a mistake that was told already: nothing more is said about what is asked of them.
+    opaque: BTreeSet<String>,
+    /// Texts that a name or a part of every resource can be, and whether these are all.
+    words: BTreeMap<&'static str, (Arc<[String]>, bool)>,
 }
 
 impl Names {
@@ -35,6 +40,19 @@ impl Names {
     pub fn bind(&mut self, name: impl Into<String>, ty: Type) -> usize {
         self.names.push((name.into(), ty));
         self.names.len() - 1
+    }
+
+    /// Binds a name of which no type is known; what is asked of it is not checked.
+    pub fn bind_opaque(&mut self, name: impl Into<String>) -> usize {
+        let name = name.into();
+        self.opaque.insert(name.clone());
+        self.bind(name, Type::Null)
+    }
+
+    /// Says which texts `name` can be, alone (`environment`) or of a resource (`r.environment`). Unless these are `all`,
+    /// only what is nearly one of them is a mistake.
+    pub fn may_be(&mut self, name: &'static str, words: Arc<[String]>, all: bool) {
+        self.words.insert(name, (words, all));
     }
 
     /// Slot and type of a name.

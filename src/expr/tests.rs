@@ -208,7 +208,7 @@ fn every_mistake_is_found_at_its_place() {
         ("i = 3", vec![(Code::ExpressionSyntax, "=")]),
         ("t and f", vec![(Code::ExpressionSyntax, "and")]),
         ("t &&", vec![(Code::ExpressionSyntax, "")]),
-        ("rule.?zone == 'x'", vec![(Code::ExpressionSyntax, ".")]),
+        ("rule.?zone == 'x'", vec![(Code::ExpressionSyntax, ".?")]),
         ("s == 'open", vec![(Code::ExpressionSyntax, "'")]),
         ("now - then < '24h'", vec![(Code::ExpressionType, "<")]),
         ("duration('26x') > duration('1h')", vec![(Code::BadValue, "'26x'")]),

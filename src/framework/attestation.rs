@@ -86,13 +86,7 @@ pub fn attestations(
 ) -> Vec<Attestation> {
     let mut all = Vec::new();
     for source in sources {
-        let node = match parse(source) {
-            Ok(node) => node,
-            Err(diagnostic) => {
-                diagnostics.push(diagnostic);
-                continue;
-            }
-        };
+        let Some(node) = parse(source, diagnostics) else { continue };
         let mut reader = Reader { source: Arc::clone(source), diagnostics };
         let items: Vec<&Node> = match &node.kind {
             crate::policy::yaml::Kind::List(items) => items.iter().collect(),

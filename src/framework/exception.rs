@@ -1,6 +1,6 @@
 //! Exceptions: deviations that somebody accepted, with a reason and an end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -42,20 +42,15 @@ pub struct Exception {
 
 /// Reads an exceptions file: a list.
 pub fn exceptions(source: &Arc<SourceFile>, policies: &BTreeSet<String>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Exception> {
-    let node = match parse(source) {
-        Ok(node) => node,
-        Err(diagnostic) => {
-            diagnostics.push(diagnostic);
-            return Vec::new();
-        }
-    };
+    let Some(node) = parse(source, diagnostics) else { return Vec::new() };
     let mut reader = Reader { source: Arc::clone(source), diagnostics };
     let mut all: Vec<Exception> = Vec::new();
+    let mut ids = BTreeSet::new();
     for item in reader.list(&node, "exceptions").unwrap_or_default() {
         let Some((exception, span)) = exception(&mut reader, item, policies) else {
             continue;
         };
-        if all.iter().any(|e| e.id == exception.id) {
+        if !ids.insert(exception.id.clone()) {
             reader.wrong(Code::DuplicateId, format!("exception `{}` is there twice", exception.id), span, "again");
             continue;
         }
@@ -80,7 +75,8 @@ fn exception(reader: &mut Reader<'_>, node: &Node, policies: &BTreeSet<String>) 
         && !policies.contains(name)
     {
         let near = nearest(name, policies.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
-        reader.wrong(Code::UnknownPolicy, format!("no policy `{name}`"), span.clone(), "unknown policy").help.extend(near);
+        let help = near.unwrap_or_else(|| "`keur policy list` shows them all".to_owned());
+        reader.wrong(Code::UnknownPolicy, format!("no policy `{name}`"), span.clone(), "unknown policy").help.push(help);
     }
     let (resources, span) = resources?;
     if resources.is_empty() {
@@ -143,11 +139,86 @@ pub struct Applied {
     pub notes: Vec<Diagnostic>,
 }
 
+/// The patterns of exceptions by policy and by the text they begin or end with: thousands of exceptions are not tried on
+/// each of thousands of deviations.
+struct Index<'e> {
+    policies: HashMap<&'e str, Patterns<'e>>,
+}
+
+/// The patterns of one policy: positions of the exception and of the pattern within it.
+#[derive(Default)]
+struct Patterns<'e> {
+    /// Without `*`.
+    exact: HashMap<&'e str, Vec<(usize, usize)>>,
+    /// By what stands before the first `*`.
+    beginnings: Anchored<'e>,
+    /// By what stands behind the last `*`, where that is longer.
+    ends: Anchored<'e>,
+}
+
+#[derive(Default)]
+struct Anchored<'e> {
+    by_text: HashMap<&'e str, Vec<(usize, usize, &'e str)>>,
+    lengths: BTreeSet<usize>,
+}
+
+impl<'e> Anchored<'e> {
+    fn add(&mut self, text: &'e str, position: (usize, usize), pattern: &'e str) {
+        self.lengths.insert(text.len());
+        self.by_text.entry(text).or_default().push((position.0, position.1, pattern));
+    }
+
+    fn covering<'t>(&self, text: &'t str, part: impl Fn(usize) -> Option<&'t str>, into: &mut Vec<(usize, usize)>) {
+        for length in self.lengths.range(..=text.len()) {
+            let Some(part) = part(*length) else { continue };
+            let candidates = self.by_text.get(part).into_iter().flatten();
+            into.extend(candidates.filter(|(_, _, pattern)| glob(pattern, text)).map(|(number, which, _)| (*number, *which)));
+        }
+    }
+}
+
+impl<'e> Index<'e> {
+    fn new(exceptions: &'e [Exception]) -> Self {
+        let mut policies: HashMap<&str, Patterns<'_>> = HashMap::new();
+        for (number, exception) in exceptions.iter().enumerate() {
+            let patterns = policies.entry(&exception.policy).or_default();
+            for (which, (pattern, _)) in exception.resources.iter().enumerate() {
+                let position = (number, which);
+                match (pattern.split_once('*'), pattern.rsplit_once('*')) {
+                    (Some((beginning, _)), Some((_, end))) if end.len() > beginning.len() => patterns.ends.add(end, position, pattern),
+                    (Some((beginning, _)), _) => patterns.beginnings.add(beginning, position, pattern),
+                    (None, _) => patterns.exact.entry(pattern).or_default().push(position),
+                }
+            }
+        }
+        Self { policies }
+    }
+
+    /// The exceptions that cover one of the texts, in their order, each with its first pattern that does.
+    fn covering(&self, policy: &str, texts: [&str; 2]) -> BTreeMap<usize, usize> {
+        let mut found = Vec::new();
+        if let Some(patterns) = self.policies.get(policy) {
+            for text in texts {
+                found.extend(patterns.exact.get(text).into_iter().flatten());
+                patterns.beginnings.covering(text, |length| text.get(..length), &mut found);
+                patterns.ends.covering(text, |length| text.get(text.len() - length..), &mut found);
+            }
+        }
+        let mut first = BTreeMap::new();
+        for (number, which) in found {
+            let earliest = first.entry(number).or_insert(which);
+            *earliest = which.min(*earliest);
+        }
+        first
+    }
+}
+
 /// Turns deviations that an exception covers into `excepted`. One that has expired covers nothing.
 pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, judgement: &mut Judgement, at: Timestamp) -> Applied {
     let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut applied = Applied::default();
     let mut used: Vec<Vec<bool>> = exceptions.iter().map(|e| vec![false; e.resources.len()]).collect();
+    let index = Index::new(exceptions);
     for finding in &mut judgement.findings {
         let Subject::Resource(position) = finding.subject else { continue };
         if finding.verdict != Verdict::Deviation {
@@ -155,11 +226,8 @@ pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, jud
         }
         let resource = &estate.resources[position as usize];
         let policy = &policies[finding.policy as usize].id;
-        for (number, exception) in exceptions.iter().enumerate().filter(|(_, e)| e.policy == *policy) {
-            let matches = |pattern: &str| glob(pattern, &resource.arn) || glob(pattern, &resource.id);
-            let Some(which) = exception.resources.iter().position(|(pattern, _)| matches(pattern)) else {
-                continue;
-            };
+        for (number, which) in index.covering(policy, [&resource.arn, &resource.id]) {
+            let exception = &exceptions[number];
             used[number][which] = true;
             if today <= exception.expires && today >= exception.approved {
                 finding.verdict = Verdict::Excepted;

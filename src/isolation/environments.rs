@@ -94,7 +94,7 @@ impl Claims {
         match names.len() {
             0 => None,
             1 => names.pop().map(|(name, basis)| Environment::Named { name, basis }),
-            _ => Some(Environment::Ambiguous(names.into_iter().map(|(name, _)| name).collect())),
+            _ => Some(Environment::Ambiguous(names)),
         }
     }
 }
@@ -387,7 +387,7 @@ impl Resolver<'_> {
                         return Environment::Named { name, basis };
                     }
                 }
-                _ => return Environment::Ambiguous(names.into_iter().map(|(name, _)| name).collect()),
+                _ => return Environment::Ambiguous(names),
             }
         }
         unseen.map_or(Environment::Unassigned, Environment::Unknown)

@@ -114,13 +114,7 @@ impl Files {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);
             }
-            let node = match parse(source) {
-                Ok(node) => node,
-                Err(diagnostic) => {
-                    diagnostics.push(diagnostic);
-                    continue;
-                }
-            };
+            let Some(node) = parse(source, diagnostics) else { continue };
             let mut parts = source.name.rsplit(['/', '\\']);
             let (file, folder) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
             let mut reader = Reader { source: Arc::clone(source), diagnostics };

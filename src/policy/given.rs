@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::load::{Context, test_now};
+use super::load::{Context, suggest_type, test_now};
 use super::yaml::{Kind, Node, Reader};
 use super::{Bound, TestWorld};
 use crate::diag::{Code, nearest};
@@ -57,7 +57,7 @@ pub(super) fn world(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &
             match context.registry.get(&name) {
                 Some(kind) => Arc::clone(kind),
                 None => {
-                    let near = nearest(&name, context.registry.names()).map(|n| format!("did you mean `{n}`?"));
+                    let near = suggest_type(context.registry, &name).map(|n| format!("did you mean `{n}`?"));
                     reader
                         .wrong(Code::UnknownType, format!("no resource type `{name}`"), node.span.clone(), "unknown type")
                         .help
@@ -218,9 +218,13 @@ impl Giver<'_, '_, '_> {
                         let envelope =
                             ["account", "arn", "environment", "id", "name", "provided_by_aws", "region", "tags", "now", "params"];
                         let known = kind.properties.fields.iter().map(|f| f.name.as_str()).chain(envelope).chain(bindings.iter().copied());
-                        let near = nearest(name, known).map(|n| format!("did you mean `{n}`?"));
+                        let help = match nearest(name, known) {
+                            _ if name == "resource" => "properties stand directly under `given:`".to_owned(),
+                            Some(near) => format!("did you mean `{near}`?"),
+                            None => format!("`keur schema {}` shows the fields", kind.name),
+                        };
                         let title = format!("no field `{name}` on {}", kind.name);
-                        self.reader.wrong(Code::UnknownField, title, key.span.clone(), "unknown field").help.extend(near);
+                        self.reader.wrong(Code::UnknownField, title, key.span.clone(), "unknown field").help.push(help);
                     }
                 },
             }
@@ -268,6 +272,10 @@ impl Giver<'_, '_, '_> {
     fn value(&mut self, node: &Node, ty: &Type) -> Value {
         if Self::is_unknown(node) {
             return Self::gap(node);
+        }
+        if node.tag.is_some() {
+            // That the tag means nothing was told.
+            return Value::Null;
         }
         match (ty, &node.kind) {
             (Type::Nullable(_), Kind::Null) => Value::Null,

@@ -27,21 +27,43 @@ pub struct Context<'a> {
     pub statements: &'a [String],
 }
 
-/// The names that expressions of a policy on `resource` may use, without its bindings.
-pub fn names(resource: &Type, parameters: &Parameters) -> Names {
+/// The names that expressions of a policy on `resource` may use, without its bindings. Without a resource, what is asked
+/// of it is not checked.
+pub fn names(resource: Option<&Type>, context: &Context<'_>) -> Names {
     let mut names = Names::default();
     let text = || Type::String;
-    names.bind("resource", resource.clone());
+    match resource {
+        Some(resource) => names.bind("resource", resource.clone()),
+        None => names.bind_opaque("resource"),
+    };
     names.bind("environment", text());
     names.bind("account", text());
     names.bind("region", text());
     names.bind("name", text());
     names.bind("tags", Type::Map(Box::new(text())));
     names.bind("provided_by_aws", text().nullable());
-    names.bind("params", parameters.ty());
+    names.bind("params", context.parameters.ty());
     names.bind("now", Type::Timestamp);
+    names.may_be("type", context.registry.names().map(str::to_owned).collect(), true);
+    let (environments, all) = context.parameters.environments();
+    names.may_be("environment", environments, all);
     debug_assert_eq!(names.len(), slots::BINDINGS);
     names
+}
+
+/// What a policy is about.
+enum About {
+    /// A type, or any.
+    Type(Type),
+    /// A type that is not there; the one that may be meant serves to check the rest.
+    Meant(Type),
+    /// A type that is not there, and nobody knows which is meant.
+    Nobody,
+}
+
+/// The type that may be meant by a name that no type has.
+pub(crate) fn suggest_type<'r>(registry: &'r Registry, name: &str) -> Option<&'r str> {
+    registry.meant_by(name).or_else(|| crate::diag::nearest(name, registry.names()))
 }
 
 /// Reads one policy. What is wrong goes to `diagnostics`.
@@ -83,19 +105,30 @@ pub(super) fn policy(source: &Arc<SourceFile>, node: &Node, context: &Context<'_
     }
     table.finish(&mut reader);
 
-    let ty = resource?;
-    let mut names = names(&ty, context.parameters);
-    let bindings = with.map(|n| bindings(&mut reader, n, &ty, context, &mut names)).unwrap_or_default();
+    // A type that is missing or misspelt hides nothing else that is wrong with the file.
+    let ty = match resource.unwrap_or(About::Nobody) {
+        About::Type(ty) | About::Meant(ty) => Some(ty),
+        About::Nobody => None,
+    };
+    let mut names = names(ty.as_ref(), context);
+    let bindings = match (with, &ty) {
+        (Some(with), Some(ty)) => bindings(&mut reader, with, ty, context, &mut names),
+        (Some(with), None) => {
+            opaque_bindings(with, &mut names);
+            Vec::new()
+        }
+        (None, _) => Vec::new(),
+    };
     let when = when.and_then(|n| expression(&mut reader, n, "when", &names, &[]));
     let known: Vec<String> = when.as_ref().map(|p: &Program| p.not_null.clone()).unwrap_or_default();
-    let require_node = require?;
-    let require = expression(&mut reader, require_node, "require", &names, &known);
-    if let Some(require) = &require
+    let require = require.and_then(|n| Some((expression(&mut reader, n, "require", &names, &known)?, n)));
+    if let Some((require, require_node)) = &require
         && !(0..names.len()).filter(|s| !matches!(*s, slots::PARAMS | slots::NOW)).any(|slot| require.mentions(slot))
     {
         let found = reader.wrong(Code::NeverMatches, "`require` never looks at the resource", require_node.span.clone(), "same for all");
         found.help.push("use `resource.…`, or a name bound with `with:`".to_owned());
     }
+    let require = require.map(|(program, _)| program);
     for bound in &bindings {
         let used = when.as_ref().is_some_and(|p| p.mentions(bound.slot)) || require.as_ref().is_some_and(|p| p.mentions(bound.slot));
         if !used && require.is_some() {
@@ -105,7 +138,7 @@ pub(super) fn policy(source: &Arc<SourceFile>, node: &Node, context: &Context<'_
     }
     let deviation = deviation.and_then(|n| template(&mut reader, n, &names));
     let tests = match tests {
-        Some(node) => inline_tests(&mut reader, node, &ty, &bindings, context),
+        Some(node) => inline_tests(&mut reader, node, ty.as_ref(), &bindings, context),
         None => Vec::new(),
     };
     if reader.diagnostics.len() == before {
@@ -117,7 +150,7 @@ pub(super) fn policy(source: &Arc<SourceFile>, node: &Node, context: &Context<'_
     if wrong {
         return None;
     }
-    let Type::Resource(kind) = ty else { unreachable!("internal error: a policy is about a resource") };
+    let Type::Resource(kind) = ty? else { unreachable!("internal error: a policy is about a resource") };
     Some(Policy {
         id,
         id_span,
@@ -154,19 +187,29 @@ fn check_id(reader: &mut Reader<'_>, id: &str, span: &Range<usize>) {
     }
 }
 
-fn resource(reader: &mut Reader<'_>, node: &Node, registry: &Registry) -> Option<Type> {
+fn resource(reader: &mut Reader<'_>, node: &Node, registry: &Registry) -> Option<About> {
     let name = reader.string(node, "resource")?;
     if name == "*" {
-        return Some(Type::Resource(None));
+        return Some(About::Type(Type::Resource(None)));
     }
     if let Some(kind) = registry.get(&name) {
-        return Some(Type::Resource(Some(Arc::clone(kind))));
+        return Some(About::Type(Type::Resource(Some(Arc::clone(kind)))));
     }
-    let near = crate::diag::nearest(&name, registry.names());
+    let meant = suggest_type(registry, &name);
     let help =
-        near.map_or_else(|| "`keur schema` lists the types; `*` stands for all".to_owned(), |near| format!("did you mean `{near}`?"));
+        meant.map_or_else(|| "`keur schema` lists the types; `*` stands for all".to_owned(), |near| format!("did you mean `{near}`?"));
     reader.wrong(Code::UnknownType, format!("no resource type `{name}`"), node.span.clone(), "unknown type").help.push(help);
-    None
+    let kind = meant.and_then(|meant| registry.get(meant)).cloned();
+    Some(kind.map_or(About::Nobody, |kind| About::Meant(Type::Resource(Some(kind)))))
+}
+
+/// Names bound to links of a type that nobody knows.
+fn opaque_bindings(node: &Node, names: &mut Names) {
+    if let super::yaml::Kind::Map(entries) = &node.kind {
+        for (key, _) in entries {
+            names.bind_opaque(key.name.clone());
+        }
+    }
 }
 
 fn bindings(reader: &mut Reader<'_>, node: &Node, ty: &Type, context: &Context<'_>, names: &mut Names) -> Vec<Bound> {
@@ -239,12 +282,16 @@ fn report(reader: &mut Reader<'_>, node: &Node, text: &str, mistakes: Vec<Mistak
     for mistake in mistakes {
         let start = place_in_scalar(&reader.source, node, text, mistake.span.start);
         let end = place_in_scalar(&reader.source, node, text, mistake.span.end).max(start);
+        let cut = reader.source.text[node.span.end.min(reader.source.text.len())..].trim_start_matches(' ').starts_with('#');
         let found = reader.wrong(mistake.code, mistake.title, start..end, &mistake.label);
         found.help.extend(mistake.help);
+        if mistake.code == Code::ExpressionSyntax && cut {
+            found.help.push("in YAML ` #` begins a comment: put the whole value into quotes, or write it below `>-`".to_owned());
+        }
     }
 }
 
-fn inline_tests(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &[Bound], context: &Context<'_>) -> Vec<InlineTest> {
+fn inline_tests(reader: &mut Reader<'_>, node: &Node, ty: Option<&Type>, bindings: &[Bound], context: &Context<'_>) -> Vec<InlineTest> {
     const WORDS: &[(&str, Expect)] =
         &[("pass", Expect::Pass), ("deviation", Expect::Deviation), ("unknown", Expect::Unknown), ("out of scope", Expect::OutOfScope)];
     let mut tests = Vec::new();
@@ -255,7 +302,7 @@ fn inline_tests(reader: &mut Reader<'_>, node: &Node, ty: &Type, bindings: &[Bou
         let message = table.get("message").and_then(|n| reader.string(n, "message"));
         let given = table.need(reader, "given");
         table.finish(reader);
-        let world = given.and_then(|n| given::world(reader, n, ty, bindings, context));
+        let world = given.zip(ty).and_then(|(n, ty)| given::world(reader, n, ty, bindings, context));
         let (Some((name, span)), Some(expect), Some(world)) = (name, expect, world) else {
             continue;
         };

@@ -18,6 +18,7 @@ use crate::estate::{Link, Resource, ResourceType, Type, Value};
 use crate::expr::{Program, Template};
 
 pub use bundle::{Basis, Bundle, Files, SHIPPED, Statement, read_folder, shipped_files};
+pub(crate) use load::suggest_type;
 pub use load::{Context, names, test_now};
 pub use parameter::{Parameter, ParameterType, Parameters, Setting, settings};
 

@@ -88,6 +88,7 @@ pub struct Parameters {
     settings: Vec<Setting>,
     default: Value,
     by_environment: BTreeMap<String, Value>,
+    environments: Option<BTreeSet<String>>,
 }
 
 /// Reads `parameters.yaml`: a list of declarations.
@@ -127,6 +128,12 @@ pub(super) fn value(reader: &mut Reader<'_>, node: &Node, ty: ParameterType, may
         },
         ParameterType::String => reader.string(node, what).map(Value::string),
         ParameterType::Duration => {
+            if let Kind::Int(_) | Kind::Float(_) = node.kind {
+                let title = format!("`{what}` is a duration, this is a number");
+                let found = reader.wrong(Code::BadValue, title, node.span.clone(), "no unit");
+                found.help.push("a duration has a unit: 26h, 7d or 1h30m".to_owned());
+                return None;
+            }
             let text = reader.string(node, what)?;
             let parsed = parse_duration(&text);
             if parsed.is_none() {
@@ -226,7 +233,32 @@ impl Parameters {
         };
         let default = record(None);
         let by_environment = names.iter().map(|name| (name.clone(), record(Some(name)))).collect();
-        Self { ty, declared, settings, default, by_environment }
+        Self { ty, declared, settings, default, by_environment, environments: None }
+    }
+
+    /// With the environments that the configuration declares.
+    #[must_use]
+    pub fn with_environments(mut self, declared: Option<BTreeSet<String>>) -> Self {
+        self.environments = declared;
+        self
+    }
+
+    /// What `environment` can be: all of it where the configuration declares its environments (`true`), else the names
+    /// that parameters speak of, beside which there may be others.
+    pub fn environments(&self) -> (Arc<[String]>, bool) {
+        let mut names: BTreeSet<String> = [crate::estate::UNASSIGNED, crate::estate::AMBIGUOUS].map(str::to_owned).into();
+        match &self.environments {
+            Some(declared) => names.extend(declared.iter().cloned()),
+            None => {
+                for (parameter, setting) in self.iter() {
+                    names.extend(setting.environments.keys().cloned());
+                    if let (ParameterType::Environments, Value::List(listed)) = (parameter.ty, &setting.default) {
+                        names.extend(listed.iter().filter_map(|v| if let Value::String(name) = v { Some(name.to_string()) } else { None }));
+                    }
+                }
+            }
+        }
+        (names.into_iter().collect(), self.environments.is_some())
     }
 
     /// The type of `params` in expressions.
@@ -245,14 +277,17 @@ impl Parameters {
         match environment {
             Environment::Named { name, .. } => self.by_environment.get(&**name).unwrap_or(&self.default).clone(),
             Environment::Unassigned => self.default.clone(),
-            Environment::Ambiguous(names) => self.open(&Arc::new(Gap {
+            Environment::Ambiguous(claims) => self.open(&Arc::new(Gap {
                 service: "-".to_owned(),
                 operation: "-".to_owned(),
                 account: String::new(),
                 region: String::new(),
                 reason: Reason::PolicyError,
                 code: None,
-                subject: Some(format!("the value depends on the environment, which may be {}", names.join(" or "))),
+                subject: Some(format!(
+                    "the value depends on the environment, which may be {}",
+                    claims.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(" or ")
+                )),
             })),
             Environment::Unknown(gap) => self.open(gap),
         }

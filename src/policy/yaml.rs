@@ -3,6 +3,9 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
+mod hint;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -196,26 +199,44 @@ pub struct Bounds {
 /// What is read of keur's own files.
 const OWN: Bounds = Bounds { bytes: 1 << 20, nodes: 40_000, aliases: 16, depth: 32 };
 
-/// Reads the text of one of keur's own files, whose only tag is `!unknown`.
-pub fn parse(source: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
-    let node = parse_tagged(source, OWN)?;
-    match foreign_tag(&node) {
-        Some((tag, span)) => Err(Diagnostic::error(Code::BadYaml, format!("there is no tag `{tag}`"), source, span)
-            .label("unknown tag")
-            .help("the only tag is `!unknown`, in what a test gives")),
-        None => Ok(node),
+/// Reads the text of one of keur's own files, whose only tag is `!unknown`. What is wrong goes to `diagnostics`: the
+/// tree is given even where a key is there twice or a tag means nothing, so that the rest of the file is checked as well.
+pub fn parse(source: &Arc<SourceFile>, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+    match tree(source, OWN) {
+        Ok(node) => {
+            foreign_tags(&node, source, diagnostics);
+            repeated_keys(&node, source, diagnostics);
+            Some(node)
+        }
+        Err(diagnostic) => {
+            diagnostics.push(hint::why(diagnostic));
+            None
+        }
     }
 }
 
 /// Reads a file's text with whatever tags it has: the caller must mind each of them.
 pub fn parse_tagged(source: &Arc<SourceFile>, bounds: Bounds) -> Result<Node, Diagnostic> {
+    let node = tree(source, bounds)?;
+    let mut repeated = Vec::new();
+    repeated_keys(&node, source, &mut repeated);
+    match repeated.into_iter().next() {
+        Some(diagnostic) => Err(diagnostic),
+        None => Ok(node),
+    }
+}
+
+/// The tree of a file; keys that are there twice are in it twice.
+fn tree(source: &Arc<SourceFile>, bounds: Bounds) -> Result<Node, Diagnostic> {
     if source.text.len() > bounds.bytes {
         let title = format!("the file has {} bytes; at most {} are read", source.text.len(), bounds.bytes);
-        return Err(Diagnostic::error(Code::BudgetExceeded, title, source, 0..0));
+        return Err(Diagnostic::error(Code::BudgetExceeded, title, source, 0..0).help("split the file: a folder is read as one"));
     }
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
+        // The crate would stop at the first repeated key and hide whatever else is wrong.
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
         budget: serde_saphyr::budget! { max_nodes: bounds.nodes, max_aliases: bounds.aliases, max_depth: bounds.depth },
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options) {
@@ -229,29 +250,50 @@ pub fn parse_tagged(source: &Arc<SourceFile>, bounds: Bounds) -> Result<Node, Di
                 offset(&source.text, line, column)
             });
             let lower = message.to_lowercase();
-            let code = if lower.contains("budget") || lower.contains("recursion") || lower.contains("depth") {
-                Code::BudgetExceeded
-            } else if lower.contains("duplicate") {
-                Code::DuplicateId
-            } else {
-                Code::BadYaml
-            };
-            let message = message.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
+            let budget = lower.contains("budget") || lower.contains("recursion") || lower.contains("depth");
+            let code = if budget { Code::BudgetExceeded } else { Code::BadYaml };
             let end = source.text[at..].find('\n').map_or(source.text.len(), |n| at + n).max(at);
-            Err(Diagnostic::error(code, message, source, at..end).label("here"))
+            let found = Diagnostic::error(code, message, source, at..end).label("here");
+            Err(if budget { found.help("split the file: a folder is read as one") } else { found })
         }
     }
 }
 
-/// The first tag that means nothing here: ignored, it would turn an unknown into a value.
-fn foreign_tag(node: &Node) -> Option<(String, Range<usize>)> {
-    if let Some(tag) = node.tag.as_ref().filter(|tag| tag.as_str() != "!unknown") {
-        return Some((tag.clone(), node.span.clone()));
+/// Keys that a map has twice: which of the two values counts, nobody can say.
+fn repeated_keys(node: &Node, source: &Arc<SourceFile>, diagnostics: &mut Vec<Diagnostic>) {
+    match &node.kind {
+        Kind::List(items) => items.iter().for_each(|item| repeated_keys(item, source, diagnostics)),
+        Kind::Map(entries) => {
+            let mut seen: BTreeMap<&str, &Key> = BTreeMap::new();
+            for (key, value) in entries {
+                match seen.get(key.name.as_str()) {
+                    Some(first) => {
+                        let title = format!("the key `{}` is there twice", key.name);
+                        let (line, _) = source.position(first.span.start);
+                        let found = Diagnostic::error(Code::DuplicateId, title, source, key.span.clone()).label("again");
+                        diagnostics.push(found.help(format!("the first is in line {line}: keep one of them")));
+                    }
+                    None => drop(seen.insert(&key.name, key)),
+                }
+                repeated_keys(value, source, diagnostics);
+            }
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::String(_) => {}
+    }
+}
+
+/// The tag of what a test cannot see.
+const UNKNOWN: &str = "!unknown";
+
+/// Tags that mean nothing here: ignored, they would turn an unknown, or an expression, into a value.
+fn foreign_tags(node: &Node, source: &Arc<SourceFile>, diagnostics: &mut Vec<Diagnostic>) {
+    if let Some(tag) = node.tag.as_deref().filter(|tag| *tag != UNKNOWN) {
+        diagnostics.push(hint::tag(tag, source, node.span.clone()));
     }
     match &node.kind {
-        Kind::List(items) => items.iter().find_map(foreign_tag),
-        Kind::Map(entries) => entries.iter().find_map(|(_, node)| foreign_tag(node)),
-        _ => None,
+        Kind::List(items) => items.iter().for_each(|item| foreign_tags(item, source, diagnostics)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, value)| foreign_tags(value, source, diagnostics)),
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::String(_) => {}
     }
 }
 
@@ -331,10 +373,26 @@ impl<'d> Reader<'d> {
         self.diagnostics.last_mut().expect("internal error: just pushed")
     }
 
+    /// `!unknown` stands in what a test gives, which asks for it first; anywhere else a value is needed.
+    fn known(&mut self, node: &Node, what: &str) -> Option<()> {
+        match node.tag.as_deref() {
+            None => return Some(()),
+            Some(UNKNOWN) => {}
+            // That the tag means nothing was told.
+            Some(_) => return None,
+        }
+        let found = self.wrong(Code::BadValue, format!("{what} cannot be unknown"), node.span.clone(), "unknown here");
+        found.help.push("`!unknown` belongs to a property under `given:` of a test".to_owned());
+        None
+    }
+
     /// The node as a map whose keys are taken one by one.
     pub fn table<'n>(&mut self, node: &'n Node, what: &'static str) -> Option<Table<'n>> {
+        self.known(node, what)?;
         let Kind::Map(entries) = &node.kind else {
-            self.wrong(Code::BadValue, format!("{what} is a map, this is {}", node.kind.what()), node.span.clone(), "not a map");
+            let found =
+                self.wrong(Code::BadValue, format!("{what} is a map, this is {}", node.kind.what()), node.span.clone(), "not a map");
+            found.help.push("a map is written `key: value`, each in a line of its own".to_owned());
             return None;
         };
         Some(Table { node, entries, taken: vec![false; entries.len()], known: Vec::new(), what })
@@ -342,15 +400,21 @@ impl<'d> Reader<'d> {
 
     /// The node as text; numbers and booleans must be quoted.
     pub fn string(&mut self, node: &Node, what: &str) -> Option<String> {
+        self.known(node, &format!("`{what}`"))?;
         match &node.kind {
             Kind::String(text) if !text.trim().is_empty() => Some(text.clone()),
             Kind::String(_) | Kind::Null => {
-                self.wrong(Code::BadValue, format!("`{what}` is empty"), node.span.clone(), "nothing here");
+                let anchor = hint::anchor(&self.source, node.span.clone());
+                self.wrong(Code::BadValue, format!("`{what}` is empty"), node.span.clone(), "nothing here").help.extend(anchor);
                 None
             }
             other => {
                 let title = format!("`{what}` is text, this is {}", other.what());
-                let help = "put it in quotes".to_owned();
+                let help = match other {
+                    Kind::Map(_) => "in YAML `{` begins a map: put the text into quotes".to_owned(),
+                    Kind::List(_) => "in YAML `[` or `-` begins a list: put the text into quotes".to_owned(),
+                    _ => "put it in quotes".to_owned(),
+                };
                 self.wrong(Code::BadValue, title, node.span.clone(), "not text").help.push(help);
                 None
             }
@@ -359,11 +423,16 @@ impl<'d> Reader<'d> {
 
     /// The node as a list.
     pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
+        self.known(node, &format!("`{what}`"))?;
         match &node.kind {
             Kind::List(items) => Some(items),
             other => {
                 let title = format!("`{what}` is a list, this is {}", other.what());
-                self.wrong(Code::BadValue, title, node.span.clone(), "not a list");
+                let help = match other {
+                    Kind::String(text) if !text.contains(['\n', ',', ':', '#']) => format!("write `[{text}]`"),
+                    _ => "a list is written `[a, b]`, or each element in a line of its own behind `- `".to_owned(),
+                };
+                self.wrong(Code::BadValue, title, node.span.clone(), "not a list").help.push(help);
                 None
             }
         }
@@ -381,6 +450,7 @@ impl<'d> Reader<'d> {
 
     /// The node as a boolean.
     pub fn bool(&mut self, node: &Node, what: &str) -> Option<bool> {
+        self.known(node, &format!("`{what}`"))?;
         match &node.kind {
             Kind::Bool(value) => Some(*value),
             other => {
@@ -426,7 +496,10 @@ impl<'n> Table<'n> {
             self.known.push(key);
         }
         let at = self.entries.iter().position(|(k, _)| k.name == key)?;
-        self.taken[at] = true;
+        // Of a key that is there twice it was said before that it is.
+        for (taken, (k, _)) in self.taken.iter_mut().zip(self.entries) {
+            *taken |= k.name == key;
+        }
         Some((&self.entries[at].0, &self.entries[at].1))
     }
 
@@ -464,12 +537,18 @@ impl<'n> Table<'n> {
 #[cfg(test)]
 mod tests {
     use super::{Kind, parse, place_in_scalar};
-    use crate::diag::SourceFile;
+    use crate::diag::{Diagnostic, SourceFile};
+
+    fn wrong(text: impl Into<String>) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        parse(&SourceFile::new("x.yaml", text), &mut diagnostics);
+        diagnostics
+    }
 
     /// Every word of the scalar is found where it stands in the file.
     fn check(text: &str) {
         let source = SourceFile::new("x.yaml", text);
-        let node = parse(&source).unwrap();
+        let node = parse(&source, &mut Vec::new()).unwrap();
         let Kind::Map(entries) = &node.kind else { panic!("a map") };
         let Kind::String(scalar) = &entries[0].1.kind else { panic!("text") };
         for word in scalar.split_whitespace() {
@@ -492,9 +571,9 @@ mod tests {
 
     #[test]
     fn tags_that_mean_nothing_are_mistakes() {
-        let error = parse(&SourceFile::new("x.yaml", "a: {b: !unknwon x}\n")).unwrap_err();
-        assert_eq!(error.title, "there is no tag `!unknwon`");
-        assert!(parse(&SourceFile::new("x.yaml", "a: {b: !unknown x}\n")).is_ok());
+        let error = wrong("a: {b: !unknwon x}\n");
+        assert_eq!(error[0].title, "there is no tag `!unknwon`");
+        assert!(wrong("a: {b: !unknown x}\n").is_empty());
     }
 
     #[test]
@@ -504,10 +583,10 @@ mod tests {
             let below = vec![format!("*a{}", level - 1); 9].join(", ");
             bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
         }
-        assert_eq!(parse(&SourceFile::new("x.yaml", bomb)).unwrap_err().code, crate::diag::Code::BudgetExceeded);
+        assert_eq!(wrong(bomb)[0].code, crate::diag::Code::BudgetExceeded);
         let huge = format!("a: {}\n", "x".repeat(2 << 20));
-        assert_eq!(parse(&SourceFile::new("x.yaml", huge)).unwrap_err().code, crate::diag::Code::BudgetExceeded);
+        assert_eq!(wrong(huge)[0].code, crate::diag::Code::BudgetExceeded);
         let deep = format!("a: {}1{}\n", "[".repeat(200), "]".repeat(200));
-        assert_eq!(parse(&SourceFile::new("x.yaml", deep)).unwrap_err().code, crate::diag::Code::BudgetExceeded);
+        assert_eq!(wrong(deep)[0].code, crate::diag::Code::BudgetExceeded);
     }
 }
