@@ -257,6 +257,34 @@ struct Parsed {
 /// Longest expression that is read. A policy's are a few hundred characters.
 const LONGEST: usize = 4_000;
 
+/// Brackets within brackets. The parser calls itself for each and would use up the stack.
+const DEEPEST: usize = 50;
+
+/// The first bracket that is nested too deep.
+fn too_deep(source: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut quote: Option<char> = None;
+    let mut escaped = false;
+    for (at, c) in source.char_indices() {
+        match (quote, c) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(' | '[' | '{') => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return Some(at);
+                }
+            }
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+    }
+    None
+}
+
 fn parse(source: &str) -> Result<Parsed, Vec<Mistake>> {
     let wrong = |title: &str, span: Range<usize>, label: &str, help: Option<&str>| Mistake {
         code: Code::ExpressionSyntax,
@@ -270,6 +298,10 @@ fn parse(source: &str) -> Result<Parsed, Vec<Mistake>> {
     }
     if source.len() > LONGEST {
         return Err(vec![wrong("the expression is longer than 4,000 bytes", 0..source.len(), "too long", None)]);
+    }
+    if let Some(at) = too_deep(source) {
+        let title = format!("brackets can be nested {DEEPEST} times");
+        return Err(vec![wrong(&title, at..at + 1, "too deep", Some("bind a part of it with `with:`, or write two policies"))]);
     }
     // No macros and no optional syntax: macros are checked as what they are, and `.?` would swallow errors.
     let env = cel::Env::default().with_optional_support(false);
