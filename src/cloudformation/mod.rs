@@ -9,6 +9,8 @@ mod function;
 mod intrinsic;
 mod parameter;
 mod reading;
+mod repeat;
+mod scalar;
 mod template;
 mod value;
 

@@ -11,7 +11,7 @@ use super::condition::Truth;
 use super::intrinsic::{Listed, Resolver};
 use super::parameter::Parameter;
 use super::value::{Gap, Value};
-use super::{Declared, Error, Given, Place, Template, UNKNOWN_KEY};
+use super::{Declared, Error, Given, Place, Template, UNKNOWN_KEY, repeat, scalar};
 
 /// What is read of a template. CloudFormation itself takes 1 MB and 500 resources.
 const BOUNDS: Bounds = Bounds { bytes: 4 << 20, nodes: 300_000, aliases: 1_000, depth: 64 };
@@ -77,7 +77,12 @@ impl File {
     /// A number as it is written: `15.10` is not `15.1` where it is a version.
     fn digits(&self, node: &Node) -> Option<String> {
         let raw = self.source.text.get(node.span.clone())?.trim();
-        raw.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)).then(|| raw.to_owned())
+        // Of another base it is the number that counts.
+        let decimal = match node.kind {
+            Kind::Int(value) => raw.parse() == Ok(value),
+            _ => raw.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)),
+        };
+        decimal.then(|| raw.to_owned())
     }
 
     /// A scalar as a value: numbers are numbers only if nothing of their writing is lost by it.
@@ -152,7 +157,12 @@ pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a s
 
 pub(super) fn read(name: &str, text: &str, given: &Given<'_>) -> Result<Template, Error> {
     let file = File::new(name, text);
-    let root = parse(&file)?;
+    let mut root = parse(&file)?;
+    scalar::by_yaml_1_1(&file.source, &mut root);
+    if repeat::is_extended(&root) {
+        let lists = lists(&file, &root, given)?;
+        repeat::Loops { file: &file, lists, made: 0 }.write_out(&mut root, 0)?;
+    }
     let Kind::Map(sections) = &root.kind else {
         let (problem, remedy) = match root.kind {
             Kind::Null => ("it is empty".to_owned(), "give the file that holds the template"),
@@ -210,7 +220,7 @@ pub(super) fn read(name: &str, text: &str, given: &Given<'_>) -> Result<Template
             None => Truth::True,
         };
         resolver.live = truth == Truth::True;
-        let declared = body.declare(&file, &mut resolver, given, &mut notes)?;
+        let declared = body.declare(&file, &mut resolver, given)?;
         match truth {
             Truth::False => continue,
             Truth::Unknown(gap) => template.undecided.push((declared.logical_id.clone(), gap.marker(given))),
@@ -220,6 +230,18 @@ pub(super) fn read(name: &str, text: &str, given: &Given<'_>) -> Result<Template
     }
     template.notes = notes.in_order();
     Ok(template)
+}
+
+/// The parameters that are lists, with their values.
+fn lists(file: &File, root: &Node, given: &Given<'_>) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let Kind::Map(sections) = &root.kind else { return Ok(BTreeMap::new()) };
+    let Some(section) = entry(sections, "Parameters") else { return Ok(BTreeMap::new()) };
+    let parameters = Parameter::read_all(file, file.map(section, "`Parameters`")?, given)?;
+    let list = |(name, parameter): (&str, Parameter<'_>)| match parameter.value() {
+        Value::List(items) => Some((name.to_owned(), items.iter().map(|item| item.text().map(Cow::into_owned)).collect::<Option<_>>()?)),
+        _ => None,
+    };
+    Ok(parameters.into_iter().filter_map(list).collect())
 }
 
 /// Whether a key stands for what a macro or a loop puts in its place.
@@ -330,8 +352,12 @@ impl Notes {
             if let Some((inner, _)) = attributes.iter().find(|(inner, _)| is_macro(&inner.name)) {
                 self.push(file, inner.span.start, &key.name, &format!("`{}` can rewrite the resource", inner.name));
             }
-            const OF_OTHERS: &[&str] =
-                &["AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::ServiceCatalog::CloudFormationProvisionedProduct"];
+            const OF_OTHERS: &[&str] = &[
+                "AWS::CloudFormation::Stack",
+                "AWS::CloudFormation::StackSet",
+                "AWS::ElasticBeanstalk::Environment",
+                "AWS::ServiceCatalog::CloudFormationProvisionedProduct",
+            ];
             let nested = entry(attributes, "Type").and_then(|node| file.scalar(node)).filter(|kind| OF_OTHERS.contains(&kind.as_ref()));
             if let Some(kind) = nested {
                 self.rewritten = true;
@@ -363,16 +389,17 @@ impl Notes {
                 return Err(file.wrong_shape(item, "the transform has no `Name`", "write the name of the macro"));
             };
             let name = file.text(name, "the name of a transform")?;
+            // It is no macro: its functions are worked out, and what is left of its loops is told where it stands.
+            if name == "AWS::LanguageExtensions" {
+                self.extended = true;
+                continue;
+            }
             let says = match &*name {
-                "AWS::LanguageExtensions" => {
-                    self.extended = true;
-                    "its functions are worked out, but for `Fn::ForEach`"
-                }
                 "AWS::Include" => "what it inserts is not seen",
                 _ if name.starts_with("AWS::Serverless-") => "resources it makes of `AWS::Serverless` ones are not seen",
                 _ => "it can rewrite any part of the template",
             };
-            self.rewritten |= name != "AWS::LanguageExtensions";
+            self.rewritten = true;
             self.push(file, item.span.start, &name, says);
         }
         Ok(())
@@ -408,7 +435,7 @@ impl<'t> Body<'t> {
         Ok(Self { logical_id: &key.name, at: key.span.start, kind, condition, attributes })
     }
 
-    fn declare(&self, file: &File, resolver: &mut Resolver<'t>, given: &Given<'_>, notes: &mut Notes) -> Result<Declared, Error> {
+    fn declare(&self, file: &File, resolver: &mut Resolver<'t>, given: &Given<'_>) -> Result<Declared, Error> {
         let properties = match entry(self.attributes, "Properties") {
             Some(node) => match resolver.evaluate(node)? {
                 Value::Absent | Value::Null => Value::Map(Vec::new()),
@@ -428,22 +455,19 @@ impl<'t> Body<'t> {
             logical_id: self.logical_id.to_owned(),
             kind: self.kind.clone().into_owned(),
             properties: properties.into_json(given),
-            deletion_policy: self.policy(file, resolver, notes, "DeletionPolicy")?,
-            update_replace_policy: self.policy(file, resolver, notes, "UpdateReplacePolicy")?,
+            deletion_policy: self.policy(file, resolver, "DeletionPolicy")?,
+            update_replace_policy: self.policy(file, resolver, "UpdateReplacePolicy")?,
             condition: self.condition.as_ref().map(|(name, _)| name.clone().into_owned()),
             line: u32::try_from(file.line(self.at)).ok(),
         })
     }
 
-    fn policy(&self, file: &File, resolver: &mut Resolver<'t>, notes: &mut Notes, name: &str) -> Result<Option<String>, Error> {
+    fn policy(&self, file: &File, resolver: &mut Resolver<'t>, name: &str) -> Result<Option<String>, Error> {
         let Some(node) = entry(self.attributes, name) else { return Ok(None) };
         match resolver.evaluate(node)? {
             Value::Absent | Value::Null => Ok(None),
             Value::Text(text) => Ok(Some(text)),
-            Value::Unknown(gap) => {
-                notes.push(file, node.span.start, self.logical_id, &format!("its `{name}` is unknown: {}", Gap::of_parts(&[gap]).subject));
-                Ok(Some(UNKNOWN_KEY.to_owned()))
-            }
+            Value::Unknown(_) => Ok(Some(UNKNOWN_KEY.to_owned())),
             other => {
                 let problem = format!("`{name}` of `{}` is text, this is {}", self.logical_id, other.what());
                 Err(file.wrong_shape(node, problem, "write `Delete`, `Retain` or `Snapshot`"))

@@ -46,15 +46,15 @@ Mappings:
     test: {Size: 1, Names: [x, y]}
     prod: {Size: 2, Names: []}
 Conditions:
-  Yes: !Equals [!Ref Env, test]
-  No: !Equals [!Ref Env, prod]
+  Sure: !Equals [!Ref Env, test]
+  Not: !Equals [!Ref Env, prod]
   Maybe: !Equals [!Ref Open, x]
   Hidden: !Equals [!Ref Secret, hunter2]
 Resources:
   Key: {Type: AWS::KMS::Key}
   Db: {Type: AWS::RDS::DBInstance}
   Vpc: {Type: AWS::EC2::VPC}
-  Never: {Type: AWS::EC2::VPC, Condition: No}
+  Never: {Type: AWS::EC2::VPC, Condition: Not}
   T:
     Type: X::Y::Z
     Properties:
@@ -116,7 +116,7 @@ fn a_template_is_worked_out() {
             "EngineVersion": "15.10",
             "AllocatedStorage": "20",
             "MultiAZ": true,
-            "StorageEncrypted": "yes",
+            "StorageEncrypted": true,
             "KmsKeyId": gap("referenced", "Key"),
             "BackupRetentionPeriod": 35,
             "MasterUserPassword": gap("sensitive", "parameter DbPassword"),
@@ -148,15 +148,15 @@ fn json_and_yaml_give_the_same() {
 fn scalars_stay_as_they_are() {
     for (written, expected) in [
         ("text", json!("text")),
-        ("yes", json!("yes")),
-        ("No", json!("No")),
+        ("yes", json!(true)),
+        ("No", json!(false)),
         ("true", json!(true)),
         ("'true'", json!("true")),
         ("80", json!(80)),
         ("1.5", json!(1.5)),
         ("15.10", json!("15.10")),
         ("012345678901", json!("012345678901")),
-        ("1_000", json!("1_000")),
+        ("1_000", json!(1000)),
         ("12e03", json!("12e03")),
         ("12345678901234567890123", json!("12345678901234567890123")),
         ("2012-10-17", json!("2012-10-17")),
@@ -203,7 +203,7 @@ fn ref_unknown() {
     assert_eq!(value("!Ref Secret"), gap("sensitive", "parameter Secret"));
     assert_eq!(value("!Ref Stored"), later("parameter Stored is read from SSM parameter /a/b"));
     assert_eq!(value("!Ref AWS::StackId"), later("AWS::StackId is not given"));
-    assert_eq!(value("!Ref Never"), later("resource Never is left out, its condition No is false"));
+    assert_eq!(value("!Ref Never"), later("resource Never is left out, its condition Not is false"));
     let none = BTreeMap::new();
     let nothing = Given { parameters: &none, account: None, region: None, stack: None };
     let text = "Resources: {A: {Type: B, Properties: {P: !Ref AWS::Partition, A: !Ref AWS::AccountId}}}";
@@ -233,7 +233,7 @@ fn getatt() {
     assert_eq!(value("!GetAtt Vpc.CidrBlock"), later("Vpc.CidrBlock"));
     assert_eq!(value("!GetAtt Db.Endpoint.Address"), later("Db.Endpoint.Address"));
     assert_eq!(value("!GetAtt [Db, !Ref Open]"), later("parameter Open has no value"));
-    assert_eq!(value("!GetAtt Never.Arn"), later("resource Never is left out, its condition No is false"));
+    assert_eq!(value("!GetAtt Never.Arn"), later("resource Never is left out, its condition Not is false"));
     assert_eq!(wrong("!GetAtt Kye.Arn"), "`Fn::GetAtt` names `Kye`, which is no resource of the template; did you mean `Key`?");
     assert_eq!(wrong("!GetAtt Env.Arn"), "`Fn::GetAtt` names `Env`, which is no resource of the template; it is a parameter: use `Ref`");
     assert_eq!(wrong("!GetAtt Key"), "`Fn::GetAtt` takes a logical id and an attribute, as in `Database.Arn`, this is `Key`; write both");
@@ -360,16 +360,16 @@ fn find_in_map() {
     assert!(wrong("!FindInMap [M, test]").contains("this is a list of 2"));
     assert!(wrong("!FindInMap [M, test, Size, {Default: 1}]").contains("did you mean `DefaultValue`?"));
     // A branch that is not taken, or may not be, is not looked up in earnest.
-    assert_eq!(value("!If [Yes, a, !FindInMap [M, other, Size]]"), "a");
+    assert_eq!(value("!If [Sure, a, !FindInMap [M, other, Size]]"), "a");
     assert_eq!(value("!If [Maybe, a, !FindInMap [M, other, Size]]"), later("parameter Open has no value"));
 }
 
 #[test]
 fn choices() {
-    assert_eq!(value("!If [Yes, a, !Ref Open]"), "a");
-    assert_eq!(value("{Fn::If: [No, a, [b]]}"), json!(["b"]));
-    assert_eq!(value("!If [Yes, 'Fn::GetAtt': [Key, Arn], !Ref Env]"), gap("referenced", "Key"));
-    assert_eq!(value("!If [No, a, !Ref AWS::NoValue]"), Value::Null);
+    assert_eq!(value("!If [Sure, a, !Ref Open]"), "a");
+    assert_eq!(value("{Fn::If: [Not, a, [b]]}"), json!(["b"]));
+    assert_eq!(value("!If [Sure, 'Fn::GetAtt': [Key, Arn], !Ref Env]"), gap("referenced", "Key"));
+    assert_eq!(value("!If [Not, a, !Ref AWS::NoValue]"), Value::Null);
     assert_eq!(value("!If [Maybe, '1', 1]"), "1");
     assert_eq!(value("!If [Maybe, {a: [1]}, {a: ['1']}]"), json!({"a": [1]}));
     assert_eq!(value("!If [Maybe, !Ref AWS::NoValue, !Ref AWS::NoValue]"), Value::Null);
@@ -384,11 +384,11 @@ fn choices() {
         assert_eq!(value(&format!("{{a: {removable}}}")), json!({"a": later("parameter Secret")}), "{removable}");
     }
     assert_eq!(value("!If [Maybe, !Ref Key, !GetAtt Key.Arn]"), gap("referenced", "Key"));
-    assert_eq!(wrong("!If [Yess, a, b]"), "`Fn::If` names the condition `Yess`, which there is not; did you mean `Yes`?");
-    assert_eq!(wrong("!If [Yes, a]"), "`Fn::If` takes a condition and two values, this is a list of 2; write it so");
+    assert_eq!(wrong("!If [Suree, a, b]"), "`Fn::If` names the condition `Suree`, which there is not; did you mean `Sure`?");
+    assert_eq!(wrong("!If [Sure, a]"), "`Fn::If` takes a condition and two values, this is a list of 2; write it so");
     assert!(wrong("!If [!Equals [a, b], a, b]").contains("the name of a condition"));
     // What is not taken must still name what there is.
-    assert!(wrong("!If [Yes, a, !Ref Nowhere]").contains("`Nowhere`"));
+    assert!(wrong("!If [Sure, a, !Ref Nowhere]").contains("`Nowhere`"));
 }
 
 #[test]
@@ -445,12 +445,73 @@ fn language_extensions() {
     let template = extended("  A: {Type: X, DeletionPolicy: !Ref N}\n  B: {Type: X, Properties: {P: {Ref: {Ref: N}}}}\n").unwrap();
     assert_eq!(template.resources[0].deletion_policy.as_deref(), Some("A"));
     assert_eq!(template.resources[1].properties["P"], gap("referenced", "A"));
-    assert_eq!(template.notes, ["AWS::LanguageExtensions: its functions are worked out, but for `Fn::ForEach` (line 1)"]);
+    assert!(template.notes.is_empty(), "{:?}", template.notes);
     assert!(extended("  A: {Type: X, Properties: {P: !Ref B}}\n").is_err());
-    // A loop makes resources that are not seen, and so any name may exist.
-    let template = extended("  Fn::ForEach::L: [x, [a], {}]\n  A: {Type: X, Properties: {P: !Ref B}}\n").unwrap();
+    // A loop whose list is not known makes resources that are not seen, and so any name may exist.
+    let template = extended("  Fn::ForEach::L: [x, !Split [',', !Ref N], {}]\n  A: {Type: X, Properties: {P: !Ref B}}\n").unwrap();
     assert_eq!(template.resources[0].properties["P"], later("B is not in the file, a macro may add it"));
-    assert_eq!(template.notes[1], "Fn::ForEach::L: resources it makes are not seen (line 4)");
+    assert_eq!(template.notes, ["Fn::ForEach::L: resources it makes are not seen (line 4)"]);
+}
+
+/// Words and numbers by YAML 1.1, wherever they stand; what is quoted, a block or tagged stays text.
+#[test]
+fn scalars_are_those_of_yaml_1_1() {
+    for (written, expected) in [
+        ("yes", json!(true)),
+        ("Off", json!(false)),
+        ("'yes'", json!("yes")),
+        ("\"no\"", json!("no")),
+        ("!!str no", json!("no")),
+        ("|-\n        no", json!("no")),
+        ("y", json!("y")),
+        ("010", json!(8)),
+        ("0x1F", json!(31)),
+        ("0o17", json!("0o17")),
+        ("1:30", json!(90)),
+        ("!Sub on", json!("on")),
+        ("!Join ['-', [no, 010, '010']]", json!("false-8-010")),
+        ("{no: on}", json!({"false": true})),
+        ("{'no': &a off, Also: *a}", json!({"no": false, "Also": false})),
+    ] {
+        assert_eq!(value(written), expected, "{written}");
+    }
+    let conditions = "Parameters: {Plain: {Type: String, Default: no}}\nConditions: {Same: !Equals [!Ref Plain, 'no'], False: !Equals [!Ref Plain, no]}\nResources: {A: {Type: X, Condition: Same}, B: {Type: X, Condition: False}}\n";
+    let made: Vec<String> = read_with(conditions, &[]).unwrap().resources.into_iter().map(|r| r.logical_id).collect();
+    assert_eq!(made, ["B"]);
+}
+
+#[test]
+fn loops_are_written_out() {
+    let head = "Transform: AWS::LanguageExtensions\nParameters:\n  Names: {Type: CommaDelimitedList, Default: 'a,b-1'}\n  Open: {Type: CommaDelimitedList}\nResources:\n";
+    let read = |resources: &str| read_with(&format!("{head}{resources}"), &[]);
+    let template = read(
+        "  Fn::ForEach::Queues:\n    - Name\n    - !Ref Names\n    - Queue&{Name}:\n        Type: AWS::SQS::Queue\n        Properties:\n          QueueName: !Sub 'x-${Name}'\n          Label: !Ref Name\n          Fn::ForEach::Inner: [Key, [P, Q], {'${Key}': '${Name}/${Key}'}]\n  After: {Type: X, Properties: {P: !GetAtt Queueb1.Arn}}\n",
+    )
+    .unwrap();
+    let ids: Vec<&str> = template.resources.iter().map(|r| r.logical_id.as_str()).collect();
+    assert_eq!((ids, template.notes.len()), (vec!["Queuea", "Queueb1", "After"], 0));
+    let properties = json!({"QueueName": "x-b-1", "Label": "b-1", "P": "b-1/P", "Q": "b-1/Q"});
+    assert_eq!(resource(&template, "Queueb1").properties, properties);
+    // Without a value for its list, with a list that is worked out, without the extensions: it is not seen.
+    for (text, whole) in [
+        (format!("{head}  Fn::ForEach::L: [N, !Ref Open, {{'A${{N}}': {{Type: X}}}}]\n  B: {{Type: X}}\n"), false),
+        (format!("{head}  Fn::ForEach::L: [N, [a, !Ref Open], {{'A${{N}}': {{Type: X}}}}]\n  B: {{Type: X}}\n"), false),
+        ("Resources:\n  Fn::ForEach::L: [N, [a], {'A${N}': {Type: X}}]\n  B: {Type: X}\n".to_owned(), false),
+        (format!("{head}  Fn::ForEach::L: [N, [a], {{'A${{N}}': {{Type: X}}}}]\n  B: {{Type: X}}\n"), true),
+    ] {
+        let template = read_with(&text, &[]).unwrap();
+        assert_eq!((template.notes.is_empty(), template.resources.len()), (whole, if whole { 2 } else { 1 }), "{text}");
+    }
+    let twice = read("  Fn::ForEach::L: [N, [a, a], {'A${N}': {Type: X}}]\n").unwrap_err().to_string();
+    assert!(twice.contains("`Aa` more than once"), "{twice}");
+    // A few lines do not become a million.
+    let bomb = (0..8).fold("{Type: X}".to_owned(), |inner, n| {
+        format!(
+            "{{'Fn::ForEach::L{n}': [N{n}, [{}], {{'${{N{n}}}': {inner}}}]}}",
+            (0..9).map(|i| i.to_string()).collect::<Vec<_>>().join(",")
+        )
+    });
+    drop(read(&format!("  A: {{Type: X, Properties: {bomb}}}\n")));
 }
 
 fn truth(condition: &str) -> Result<Option<bool>, Error> {
@@ -561,7 +622,7 @@ fn policies_that_cannot_be_told() {
     let template = read_with(text, &[]).unwrap();
     assert_eq!(template.resources[0].deletion_policy.as_deref(), Some("$unknown"));
     assert_eq!(template.resources[0].update_replace_policy.as_deref(), Some("Snapshot"));
-    assert_eq!(template.notes[1], "A: its `DeletionPolicy` is unknown: parameter P has no value (line 4)");
+    assert!(template.notes.is_empty(), "what becomes of it when the stack goes adds no resources: {:?}", template.notes);
     let error = read_with("Resources: {A: {Type: X, DeletionPolicy: [Retain]}}", &[]).unwrap_err().to_string();
     assert!(error.ends_with("`DeletionPolicy` of `A` is text, this is a list; write `Delete`, `Retain` or `Snapshot`"), "{error}");
 }
@@ -629,7 +690,11 @@ fn parameters_are_checked() {
     let wrong = |declared: &str, pairs: &[(&str, &str)]| with(declared, pairs).unwrap_err().to_string();
     assert_eq!(value("{Type: Number}", &[("Size", "20")]), "20");
     assert_eq!(value("{Type: String, Default: 15.10}", &[]), "15.10");
-    assert_eq!(value("{Type: String, Default: no, AllowedValues: [yes, no]}", &[]), "no");
+    // An unquoted `no` is false, and the text of it `false`.
+    assert_eq!(value("{Type: String, Default: no, AllowedValues: [yes, no]}", &[]), "false");
+    assert_eq!(value("{Type: String, Default: 'no', AllowedValues: ['yes', 'no']}", &[]), "no");
+    assert!(with("{Type: String, AllowedValues: [yes, no]}", &[("Size", "no")]).is_err());
+    assert_eq!(value("{Type: Number, Default: 010}", &[]), "8");
     assert_eq!(value("{Type: List<Number>}", &[("Size", "1, 2.5")]), json!(["1", "2.5"]));
     assert_eq!(value("{Type: CommaDelimitedList, AllowedValues: [a, b]}", &[("Size", "a,b")]), json!(["a", "b"]));
     assert_eq!(value("{Type: CommaDelimitedList, Default: ''}", &[]), json!([""]));

@@ -353,6 +353,11 @@ fn block_margin(before: &str) -> Option<usize> {
     (block && before[line + 1..].chars().all(|c| c == ' ')).then_some(margin)
 }
 
+/// Whether the content of a block scalar begins there.
+pub fn is_block(source: &SourceFile, at: usize) -> bool {
+    source.text.get(..at).and_then(block_margin).is_some()
+}
+
 fn margin_at(text: &str, margin: Option<usize>) -> usize {
     let blanks = text.len() - text.trim_start_matches(' ').len();
     margin.map_or(blanks, |margin| blanks.min(margin))
