@@ -85,19 +85,20 @@ pub(crate) struct Keys {
 impl Keys {
     /// Those of an estate.
     pub(crate) fn of(estate: &Estate) -> Self {
-        let mut keys = Self::default();
+        let mut keys: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
         for at in estate.of_type("AWS::KMS::Key") {
             let key = &estate.resources[at];
-            keys.arns.insert(Arc::clone(&key.id), Arc::clone(&key.arn));
-            for path in ["aliases", "alias_arns"] {
-                for value in key.values_at(path) {
-                    if let Value::String(name) = value {
-                        keys.arns.insert(name, Arc::clone(&key.arn));
-                    }
+            let names = ["aliases", "alias_arns"].into_iter().flat_map(|path| key.values_at(path));
+            let names = names.filter_map(|value| if let Value::String(name) = value { Some(name) } else { None });
+            for name in names.chain([Arc::clone(&key.id)]) {
+                // A name that several keys have, in other accounts or regions, tells none of them.
+                let arn = keys.entry(name).or_insert_with(|| Some(Arc::clone(&key.arn)));
+                if arn.as_ref() != Some(&key.arn) {
+                    *arn = None;
                 }
             }
         }
-        keys
+        Self { arns: keys.into_iter().filter_map(|(name, arn)| Some((name, arn?))).collect() }
     }
 
     fn same(&self, a: &Arc<str>, b: &Arc<str>) -> bool {

@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::estate::{
-    CODE, Coverage, Estate, Fetched, Gap, Listing, NewResource, Properties, Registry, Required, Resource, UNKNOWN_ACCOUNT, UNKNOWN_REGION,
-    out_of_reach,
+    CODE, Coverage, Estate, Fetched, Gap, Listing, NewResource, Properties, Reach, Registry, Required, Resource, UNKNOWN_ACCOUNT,
+    UNKNOWN_REGION, out_of_reach, reach,
 };
 
 pub(crate) use change::{Change as EstateChange, changes};
@@ -153,12 +153,16 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
             continue;
         }
         let kind = resource.kind.name.as_str();
-        let same = |ours: &str, theirs: &str, unknown: &str| ours == unknown || ours == theirs;
-        let near = |at: &&usize| {
-            let other = &seen.resources[**at];
-            same(&resource.account, &other.account, UNKNOWN_ACCOUNT) && same(&resource.region, &other.region, UNKNOWN_REGION)
+        // What has the same name somewhere else is something else; where nobody knows where, nobody knows which.
+        let means = |at: &usize| {
+            let (here, there) = (resource.place(), seen.resources[*at].place());
+            let far = reach(kind, &resource.id);
+            let found = if far == Reach::Account { here.same_account(&there) } else { here.means(&there, Reach::Region) };
+            found.or_else(|| matches!(far, Reach::Everywhere | Reach::Partition).then_some(true))
         };
-        let found = by_arn.get(&(kind, &*resource.arn)).copied().or_else(|| by_id.get(&(kind, &*resource.id))?.iter().find(near).copied());
+        let namesakes = by_id.get(&(kind, &*resource.id)).map_or(&[][..], Vec::as_slice);
+        let of_that_id = || namesakes.iter().copied().find(|at| means(at) == Some(true));
+        let found = by_arn.get(&(kind, &*resource.arn)).copied().or_else(of_that_id);
         let mut entry = Entry {
             status: Status::InSync,
             declared: Some(number),
@@ -183,13 +187,15 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
                     entry.settle();
                 }
             }
-            None => match unseen(resource, &coverage, seen).or_else(|| nameless(resource)) {
-                Some(gap) => {
-                    entry.status = Status::Unknown;
-                    entry.gap = Some(gap);
+            None => {
+                match unseen(resource, &coverage, seen).or_else(|| nameless(resource, namesakes.iter().any(|at| means(at).is_none()))) {
+                    Some(gap) => {
+                        entry.status = Status::Unknown;
+                        entry.gap = Some(gap);
+                    }
+                    None => entry.status = Status::Missing,
                 }
-                None => entry.status = Status::Missing,
-            },
+            }
         }
         drift.entries.push(entry);
     }
@@ -234,9 +240,10 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
     drift
 }
 
-/// Why something cannot be looked for: the code does not say by which name AWS knows it.
-fn nameless(resource: &Resource) -> Option<Arc<Gap>> {
-    let known = crate::estate::address_of(&resource.id).is_none() || crate::estate::address_of(&resource.arn).is_none();
+/// Why something cannot be looked for: the code does not say by which name AWS knows it, or not where.
+fn nameless(resource: &Resource, has_namesake: bool) -> Option<Arc<Gap>> {
+    let named = crate::estate::address_of(&resource.id).is_none() || crate::estate::address_of(&resource.arn).is_none();
+    let known = named && !has_namesake;
     let why = "by which name AWS knows it: its region or account is not in the state, name them with --region and --account";
     (!known).then(|| Arc::new(out_of_reach(resource.kind.service, &resource.account, &resource.region, why)))
 }

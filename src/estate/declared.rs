@@ -112,6 +112,9 @@ pub struct Declared {
     pub action: Option<Action>,
     /// How the region was found out.
     pub region_from: RegionFrom,
+    /// Which provider of the code makes it, where that is known: it has one account and one region, whichever they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// Addresses of what is declared by itself and is part of the resource in AWS: the versioning of a
     /// bucket, the rules of a group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::coverage::Coverage;
-use super::fetched::Gap;
+use super::fetched::{Gap, address_of};
+use super::place::{Reach, both, reach};
 use super::resource::out_of_reach;
 use super::value::Value;
 use super::{Estate, Resource};
@@ -219,7 +220,8 @@ impl<'a> Graph<'a> {
         match (edges, link.source) {
             (Edges::Computed(values), _) => values.get(&position).cloned().unwrap_or_else(|| Value::List([].into())),
             (Edges::Keyed { index, open }, Source::Keys { from, to, within, cardinality }) => {
-                let found = Found { graph: self, resource, index, open, to, within };
+                let is_named = cardinality == Cardinality::NamedBy;
+                let found = Found { graph: self, resource, index, open, to, within, is_named };
                 match cardinality {
                     Cardinality::One => found.one(from, link),
                     Cardinality::Many => found.many(from, link),
@@ -238,19 +240,28 @@ struct Found<'f, 'a> {
     open: &'f [(u32, Arc<Gap>)],
     to: &'static [Key],
     within: Within,
+    /// Whether the targets hold the key, and the resource is what it names.
+    is_named: bool,
 }
 
 impl Found<'_, '_> {
-    fn near(&self, position: u32) -> bool {
+    /// Whether a target is within reach of the link, where `key` names it, or by it the resource; none where nobody knows.
+    fn near(&self, position: u32, key: Option<&str>) -> Option<bool> {
         let other = &self.graph.estate.resources[position as usize];
-        match self.within {
-            Within::Region => {
-                other.account == self.resource.account
-                    && (other.region == self.resource.region || &*other.region == super::GLOBAL || &*self.resource.region == super::GLOBAL)
-            }
-            Within::Account => other.account == self.resource.account,
-            Within::Run => true,
+        let (here, there) = (self.resource.place(), other.place());
+        let named = if self.is_named { self.resource } else { other };
+        let reach = key.map(|key| reach(&named.kind.name, key));
+        // A symbol is the address of the target itself.
+        if key.is_some_and(|key| address_of(key).is_some()) {
+            return Some(true);
         }
+        let global = || &*other.region == super::GLOBAL || &*self.resource.region == super::GLOBAL;
+        let near = match self.within {
+            Within::Region => both(here.same_account(&there), if global() { Some(true) } else { here.same_region(&there) }),
+            Within::Account => here.same_account(&there),
+            Within::Run => Some(true),
+        };
+        near.or_else(|| matches!(reach, Some(Reach::Everywhere | Reach::Partition)).then_some(true))
     }
 
     /// The keys that the resource holds; a reference to something still to be made by its symbol.
@@ -259,8 +270,23 @@ impl Found<'_, '_> {
         self.resource.values_at(from).into_iter().map(by_symbol).collect()
     }
 
-    fn at(&self, key: &Arc<str>) -> impl Iterator<Item = u32> {
-        self.index.get(key).into_iter().flatten().copied().filter(|p| self.near(*p))
+    /// The targets that a key names; and why there may be others, where that is not known of a namesake.
+    fn at(&self, key: &Arc<str>) -> (Vec<u32>, Option<Arc<Gap>>) {
+        let mut found = Vec::new();
+        let mut namesake = None;
+        for position in self.index.get(key).into_iter().flatten().copied() {
+            match self.near(position, Some(key)) {
+                Some(true) => found.push(position),
+                Some(false) => {}
+                None => namesake = namesake.or(Some(position)),
+            }
+        }
+        let gap = |position: u32| {
+            let other = &self.graph.estate.resources[position as usize];
+            let subject = format!("whether {key} is {} {}: the account or region of one of them is not known", other.kind.name, other.name);
+            Arc::new(out_of_reach(other.kind.service, &self.resource.account, &self.resource.region, &subject))
+        };
+        (found, namesake.map(gap))
     }
 
     /// Why targets near the resource may be missing.
@@ -269,7 +295,7 @@ impl Found<'_, '_> {
         for (kind, _) in self.to {
             gaps.extend(self.graph.coverage.gaps(kind, self.within, &self.resource.account, &self.resource.region));
         }
-        gaps.extend(self.open.iter().filter(|(p, _)| self.near(*p)).map(|(_, gap)| Arc::clone(gap)));
+        gaps.extend(self.open.iter().filter(|(p, _)| self.near(*p, None) != Some(false)).map(|(_, gap)| Arc::clone(gap)));
         gaps
     }
 
@@ -306,9 +332,10 @@ impl Found<'_, '_> {
     fn one(&self, from: &str, link: &Link) -> Value {
         match self.keys(from).pop() {
             None => Value::Null,
-            Some(Value::String(key)) => match self.at(&key).next() {
-                Some(position) => Value::Resource(position),
-                None => self.dangling(&key, link).map_or(Value::Null, Value::Unknown),
+            Some(Value::String(key)) => match self.at(&key) {
+                (found, _) if !found.is_empty() => Value::Resource(found[0]),
+                (_, Some(gap)) => Value::Unknown(gap),
+                (_, None) => self.dangling(&key, link).map_or(Value::Null, Value::Unknown),
             },
             Some(other) => other,
         }
@@ -320,15 +347,11 @@ impl Found<'_, '_> {
         for key in self.keys(from) {
             match key {
                 Value::String(key) => {
-                    let before = found.len();
-                    let mut any = false;
-                    for position in self.at(&key) {
-                        any = true;
-                        found.insert(position);
+                    let (named, namesake) = self.at(&key);
+                    if named.is_empty() {
+                        gaps.extend(namesake.or_else(|| self.dangling(&key, link)));
                     }
-                    if !any && before == found.len() {
-                        gaps.extend(self.dangling(&key, link));
-                    }
+                    found.extend(named);
                 }
                 Value::Unknown(gap) => {
                     gaps.insert(gap);
@@ -346,7 +369,11 @@ impl Found<'_, '_> {
         keys.extend(self.resource.symbol().map(Value::string));
         for key in keys {
             match key {
-                Value::String(key) => found.extend(self.at(&key)),
+                Value::String(key) => {
+                    let (naming, namesake) = self.at(&key);
+                    found.extend(naming);
+                    gaps.extend(namesake);
+                }
                 Value::Unknown(gap) => {
                     gaps.insert(gap);
                 }

@@ -5,6 +5,7 @@ mod declared;
 mod fetched;
 mod file;
 mod links;
+mod place;
 mod resource;
 mod schema;
 mod value;
@@ -19,6 +20,7 @@ pub use declared::{Action, Declared, DeclaredRun, RegionFrom, SourceDigest};
 pub use fetched::{Fetched, Gap, NOT_ON_TAPE, Reason, Required, UNKNOWN_KEY, address_of, symbol};
 pub use file::{LoadError, SCHEMA};
 pub use links::{Cardinality, Graph, Key, Link, LinkSet, Source, Within};
+pub(crate) use place::{Place, Reach, reach};
 pub use resource::{
     ALL_REGIONS, AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, UNKNOWN_ACCOUNT, UNKNOWN_REGION,
     UNKNOWN_TAG, account_of, out_of_reach,

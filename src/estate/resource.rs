@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::declared::Declared;
 use super::fetched::{Fetched, Gap, Reason, Required, address_of, symbol};
+use super::place::Place;
 use super::schema::{Properties, ResourceType, Type};
 use super::value::Value;
 
@@ -182,6 +183,16 @@ impl Resource {
         match self.properties.first_gap() {
             Some(gap) => Value::Unknown(Arc::clone(gap)),
             None => Value::Unknown(Arc::new(out_of_reach(self.kind.service, &self.account, &self.region, "the region of the resource"))),
+        }
+    }
+
+    /// Where it is, as far as that is known.
+    pub(crate) fn place(&self) -> Place<'_> {
+        let known = |text: &'_ Arc<str>, unknown: &str| **text != *unknown;
+        Place {
+            account: known(&self.account, UNKNOWN_ACCOUNT).then_some(&*self.account),
+            region: known(&self.region, UNKNOWN_REGION).then_some(&*self.region),
+            provider: self.declared.as_ref().and_then(|declared| declared.provider.as_deref()),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::estate::{Environment, Estate, Fetched, Gap, Reason, Resource, UNKNOWN_ACCOUNT, UNKNOWN_TAG, out_of_reach};
+use crate::estate::{Environment, Estate, Fetched, Gap, Reach, Reason, Resource, UNKNOWN_ACCOUNT, UNKNOWN_TAG, out_of_reach, reach};
 
 /// What claims a resource for an environment. Any one of these is enough.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -353,11 +353,22 @@ impl Resolver<'_> {
                 };
                 let by_symbol = value.is_unknown();
                 let found = self.index.keys.get(&(*whole, *key)).and_then(|index| index.get(&text));
-                let near = found.into_iter().flatten().copied().filter(|other| {
-                    let other = &self.estate.resources[*other];
-                    *key == "arn" || by_symbol || (other.account == resource.account && other.region == resource.region)
-                });
-                let near: Vec<usize> = near.collect();
+                let means = |other: &usize| {
+                    let whole = &self.estate.resources[*other];
+                    let (here, there) = (resource.place(), whole.place());
+                    if *key == "arn" || by_symbol {
+                        return Some(true);
+                    }
+                    let everywhere = reach(&whole.kind.name, &text) == Reach::Everywhere;
+                    here.means(&there, Reach::Region).or_else(|| everywhere.then_some(true))
+                };
+                let near: Vec<usize> = found.into_iter().flatten().copied().filter(|other| means(other) == Some(true)).collect();
+                // A namesake of which nobody knows whether it is the whole.
+                if near.is_empty() && found.into_iter().flatten().any(|other| means(other).is_none()) {
+                    let subject = format!("whether {text} is a namesake: the account or region of one of them is not known");
+                    let gap = out_of_reach(resource.kind.service, &resource.account, &resource.region, &subject);
+                    return Environment::Unknown(Arc::new(gap));
+                }
                 // A whole that could not be listed is there all the same. Where the key may be that of several
                 // types, another of them may have it.
                 if near.is_empty()

@@ -487,6 +487,7 @@ fn planned(mut made: Made) -> Made {
             file: 0,
             action: None,
             region_from: RegionFrom::Unknown,
+            provider: None,
             parts: Vec::new(),
             partial: false,
             place: Some("main.tf:12".to_owned()),
