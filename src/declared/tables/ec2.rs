@@ -5,14 +5,24 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
-use super::super::{Object, PROVIDER_TAGS, is_marked, reference};
+use super::super::{Object, PROVIDER_TAGS, is_marked, marked, reference};
 use super::network::own_account;
+use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
 
-/// A volume is encrypted where the account says so for all new ones, or where its snapshot is.
+/// A volume is encrypted where the account says so for all new ones, or where what it is made of is, whatever is written.
 fn volume_encrypted(ctx: &Ctx<'_>) -> Json {
-    ctx.or("encrypted", Unset::Decided)
+    let encrypted = ctx.or("encrypted", Unset::Decided);
+    let copied = |path: &str| match ctx.get(path) {
+        Got::Value(Json::String(source)) => !source.is_empty(),
+        Got::Unknown(mark) => marked(mark).is_some_and(|gap| !matches!(gap.reason, Reason::AwsDecides | Reason::NotInPlan)),
+        _ => false,
+    };
+    if encrypted == json!(false) && ctx.is_made() && ["snapshot_id", "source_volume_id"].into_iter().any(copied) {
+        return ctx.later("encrypted");
+    }
+    encrypted
 }
 
 fn volume_key(ctx: &Ctx<'_>) -> Json {
@@ -210,6 +220,8 @@ pub(super) fn part_of(whole: &Object, source_type: &str, name: &str, attributes:
         account: whole.account.clone(),
         region: whole.region.clone(),
         region_from: whole.region_from,
+        provider: whole.provider.clone(),
+        taken: Vec::new(),
         action: whole.action,
         place: whole.place.clone(),
         sparse: whole.sparse,

@@ -111,6 +111,10 @@ fn cluster_unset(ctx: &Ctx<'_>) -> Json {
     if made_of_something(ctx, &sources) {
         return ctx.later("storage_encrypted");
     }
+    // DocumentDB and Neptune have no mode.
+    if matches!(ctx.get("engine_mode"), Got::Missing) && ctx.object.source_type != "aws_rds_cluster" {
+        return json!(false);
+    }
     match ctx.or("engine_mode", Unset::Text("provisioned")) {
         Json::String(mode) => json!(mode == "serverless"),
         mark => mark,
@@ -129,8 +133,24 @@ fn instance_encryption_kind(ctx: &Ctx<'_>) -> Json {
     kind_of(ctx, &instance_encrypted(ctx))
 }
 
+/// Since February 2026 Aurora encrypts new clusters with a key of its own where nobody asks for encryption. Which of
+/// those that are there already it has encrypted so, no code tells.
 fn cluster_encryption_kind(ctx: &Ctx<'_>) -> Json {
-    kind_of(ctx, &cluster_encrypted(ctx))
+    let encrypted = cluster_encrypted(ctx);
+    let kind = kind_of(ctx, &encrypted);
+    if encrypted != json!(false) {
+        return kind;
+    }
+    match (ctx.object.source_type.as_str(), family(ctx)) {
+        ("aws_rds_cluster", Json::String(family)) if family != "aurora" => kind,
+        ("aws_rds_cluster", Json::String(_)) if !ctx.is_made() => ctx.missing("storage_encryption_type"),
+        ("aws_rds_cluster", Json::String(_)) => match ctx.get("storage_encrypted") {
+            Got::Value(_) => kind,
+            _ => json!("sse-rds"),
+        },
+        ("aws_rds_cluster", _) => ctx.later("storage_encryption_type"),
+        _ => kind,
+    }
 }
 
 /// Members of clusters and snapshots of clusters take over what the cluster has.

@@ -176,7 +176,7 @@ pub(super) const VOLUME: Mapping = Mapping {
             _ => ctx.missing("instances that attach it themselves"),
         }),
         at("availability_zone", "AvailabilityZone", Unset::Output),
-        at("encrypted", "Encrypted", Unset::Decided),
+        call("encrypted", volume_encrypted),
         call("kms_key_id", volume_key),
         at("multi_attach_enabled", "MultiAttachEnabled", Unset::False),
         call("operator_principal", nothing),
@@ -187,6 +187,13 @@ pub(super) const VOLUME: Mapping = Mapping {
         at("volume_type", "VolumeType", Unset::Text("gp2")),
     ],
 };
+
+/// What is made of a snapshot or of another volume is encrypted as that is, whatever is written.
+fn volume_encrypted(ctx: &Ctx<'_>) -> Json {
+    let encrypted = flag(ctx, "Encrypted", Unset::Decided);
+    let copied = ["SnapshotId", "SourceVolumeId"].into_iter().any(|path| is_set(ctx, path) != Some(false));
+    if encrypted == json!(false) && copied { ctx.later("Encrypted") } else { encrypted }
+}
 
 /// The disks that an instance is made with. Which of them is the root the image says; where none has one of
 /// the usual names, there is one more.

@@ -237,6 +237,22 @@ fn cluster_encrypted(ctx: &Ctx<'_>) -> Json {
     }
 }
 
+/// Since February 2026 Aurora encrypts new clusters with a key of its own where nobody asks for encryption. A stack
+/// may have made the cluster long before.
+fn cluster_encryption_kind(ctx: &Ctx<'_>) -> Json {
+    let encrypted = cluster_encrypted(ctx);
+    let kind = kind_of(ctx, &encrypted);
+    if encrypted != json!(false) || ctx.object.source_type != "AWS::RDS::DBCluster" {
+        return kind;
+    }
+    match (family(ctx), is_set(ctx, "StorageEncrypted")) {
+        (Json::String(family), _) if family != "aurora" => kind,
+        (Json::String(_), Some(true)) => kind,
+        (Json::String(_), Some(false)) => json!("sse-rds"),
+        _ => ctx.later("StorageEncryptionType"),
+    }
+}
+
 fn cluster_key(ctx: &Ctx<'_>) -> Json {
     key_of(ctx, cluster_encrypted(ctx))
 }
@@ -308,7 +324,7 @@ macro_rules! cluster {
                 call("master_user_secret_arn", cluster_secret),
                 call("status", status),
                 call("storage_encrypted", cluster_encrypted),
-                call("storage_encryption_type", |ctx| kind_of(ctx, &cluster_encrypted(ctx))),
+                call("storage_encryption_type", cluster_encryption_kind),
                 call("vpc_security_group_ids", |ctx| list(ctx, "VpcSecurityGroupIds", Unset::Decided)),
                 $($more),+
             ],
