@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::{Error, Given, read};
-use crate::declared::{Object, Reading};
+use crate::declared::{CONFIGURED, Object, Reading};
 use crate::estate::{DeclaredRun, GLOBAL, Gap, Reason, RegionFrom, Registry, SourceDigest, UNKNOWN_KEY};
 
 /// Services without a region.
@@ -27,6 +27,10 @@ fn typed(json: &mut Json, kinds: &BTreeMap<String, String>) {
         Json::Array(items) => items.iter_mut().for_each(|item| typed(item, kinds)),
         Json::Object(map) => {
             if let Some(Json::Object(gap)) = map.get_mut(UNKNOWN_KEY) {
+                if gap.get("reason").and_then(Json::as_str) == Some(Reason::AfterApply.as_str()) {
+                    // A template has only what somebody wrote.
+                    gap.insert("code".to_owned(), CONFIGURED.into());
+                }
                 let kind = gap.get("subject").and_then(Json::as_str).and_then(|subject| kinds.get(subject));
                 if let (Some(kind), true) = (kind, gap.get("reason").and_then(Json::as_str) == Some(Reason::Referenced.as_str())) {
                     gap.insert("code".to_owned(), kind.as_str().into());
@@ -82,6 +86,9 @@ pub(crate) fn reading<'r>(name: &str, text: &str, sha256: String, given: &Given<
             account: given.account.map(str::to_owned),
             region,
             region_from,
+            // A stack is in one account and one region.
+            provider: Some("stack".to_owned()),
+            taken: Vec::new(),
             action: None,
             place: resource.line.map(|line| format!("{name}:{line}")),
             sparse: true,

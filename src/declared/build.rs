@@ -12,11 +12,11 @@ use super::change::{Change, Other, Piece};
 use super::map::{Adds, Ctx, Field, Got, Mapping, Part, fit, identity, value};
 use super::row::Row;
 use super::tables::{inner, mapping, parts_of, whole_keys};
-use super::{AWS_KEY, Object, is_marked, marked, reference, unknown};
+use super::{AWS_KEY, CONFIGURED, Object, is_marked, marked, reference, unknown};
 use crate::estate::{
-    Account, Action, Declared, DeclaredRun, Environment, Estate, Fetched, Gap, Listing, NewResource, Properties, Reason, RegionFrom,
-    Registry, Required, Resource, ResourceType, Run, Type, UNKNOWN_ACCOUNT, UNKNOWN_REGION, UNKNOWN_TAG, Value, address_of, out_of_reach,
-    symbol,
+    Account, Action, Declared, DeclaredRun, Environment, Estate, Fetched, Gap, Listing, NewResource, Place, Properties, Reach, Reason,
+    RegionFrom, Registry, Required, Resource, ResourceType, Run, Type, UNKNOWN_ACCOUNT, UNKNOWN_REGION, UNKNOWN_TAG, Value, address_of,
+    out_of_reach, reach, symbol,
 };
 
 /// What was read from code, object by object: of most, little is kept.
@@ -100,7 +100,7 @@ pub(crate) fn build(reading: Reading<'_>, at: Timestamp) -> Estate {
     follow(&mut drafts);
     settings(&mut drafts);
     members(&mut drafts);
-    resources.extend(keys_of_aws(&drafts, registry));
+    resources.extend(keys_of_aws(&mut drafts, registry));
     resources.extend(drafts.into_iter().map(finish));
     for resource in &resources {
         if let Some(declared) = &resource.declared {
@@ -216,67 +216,176 @@ fn pairs(list: &[Json]) -> Json {
     Json::Object(map)
 }
 
-/// Joins parts to what they are part of.
-fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
-    // Type of the code and what names it → the wholes.
-    let mut wholes: HashMap<(String, String), Vec<usize>> = HashMap::new();
-    for (at, draft) in drafts.iter_mut().enumerate() {
-        for key in std::mem::take(&mut draft.keys) {
-            wholes.entry((draft.object.source_type.clone(), key)).or_default().push(at);
+/// What of several namesakes a text means.
+enum Meant {
+    /// These: one and the same thing, which may be declared more than once.
+    These(Vec<usize>),
+    /// One of these, or something that the code does not declare: nobody knows.
+    OneOf(Vec<usize>),
+    /// None of them.
+    None,
+}
+
+/// Which of the drafts at `namesakes`, of the type `kind`, the text `key` means that `from` has. By reference first; by
+/// the name only within one known place: what two providers make may have one name and be two things.
+fn meant(drafts: &[Draft], from: &Object, kind: &str, key: &str, namesakes: &[usize]) -> Meant {
+    let here = from.whereabouts();
+    let within = |reach: Reach| move |at: &usize| here.means(&drafts[*at].object.whereabouts(), reach);
+    let how_far = reach(kind, key);
+    let certain =
+        |is_so: &dyn Fn(&usize) -> Option<bool>| -> Vec<usize> { namesakes.iter().copied().filter(|at| is_so(at) == Some(true)).collect() };
+    let near = certain(&within(how_far));
+    // Where one name is there several times, it is that of the same place; and it may be a reference.
+    let near = match (how_far, near.len()) {
+        (Reach::Partition, 2..) => certain(&within(Reach::Region)),
+        _ => near,
+    };
+    let taken = |at: &usize| from.taken.iter().any(|(text, address)| text == key && *address == drafts[*at].object.address);
+    let open: Vec<usize> = namesakes.iter().copied().filter(|at| within(Reach::Region)(at).is_none()).collect();
+    let referred: Vec<usize> = near.iter().chain(&open).copied().filter(taken).collect();
+    match (referred.is_empty(), near.is_empty(), open.is_empty()) {
+        (false, ..) => Meant::These(referred),
+        (_, false, _) => Meant::These(near),
+        (_, _, false) => Meant::OneOf(open),
+        _ => Meant::None,
+    }
+}
+
+/// Drafts by the type of the code, or AWS's, and what names them.
+#[derive(Default)]
+struct Names(HashMap<(String, String), Vec<usize>>);
+
+impl Names {
+    fn add(&mut self, kind: &str, key: String, at: usize) {
+        let namesakes = self.0.entry((kind.to_owned(), key)).or_default();
+        if namesakes.last() != Some(&at) {
+            namesakes.push(at);
         }
     }
-    let parts = objects.iter().flat_map(|object| parts_of(&object.source_type).iter().map(move |part| (object, *part)));
-    // Parts whose whole nobody can tell: any of that type may have them.
-    let mut loose: Vec<(&Object, &'static Part, Json)> = Vec::new();
-    for (object, part) in parts {
-        let ctx = Ctx::new(object);
-        for key in keys(&ctx, part) {
-            match key {
-                Err(mark) => loose.push((object, part, mark)),
-                Ok(key) => {
-                    let near = |at: &usize| {
-                        let whole = &drafts[*at].object;
-                        let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
-                        let exact = address_of(&key).is_some() || key.starts_with("arn:");
-                        exact || (same(&whole.account, &object.account) && same(&whole.region, &object.region))
-                    };
-                    let found = part.of.iter().find_map(|of| wholes.get(&((*of).to_owned(), key.clone()))?.iter().copied().find(near));
-                    let at = found.unwrap_or_else(|| {
-                        let at = drafts.len();
-                        drafts.push(elsewhere(object, part, &key, Reason::NotInPlan, registry));
-                        wholes.entry((part.of[0].to_owned(), key.clone())).or_default().push(at);
-                        at
-                    });
-                    add(&mut drafts[at], object, part);
-                }
+
+    fn of(&self, kind: &str, key: &str) -> &[usize] {
+        self.0.get(&(kind.to_owned(), key.to_owned())).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Parts of which nobody can tell the whole.
+#[derive(Default)]
+struct Loose<'o> {
+    parts: Vec<(&'o Object, &'static Part)>,
+    /// By their table and place: of a thousand no more is known than of one.
+    groups: BTreeMap<(usize, [Option<&'o str>; 3]), Group<'o>>,
+}
+
+/// Loose parts of one table in one place.
+struct Group<'o> {
+    part: &'static Part,
+    /// The first of them.
+    object: &'o Object,
+    /// Why nobody knows its whole.
+    mark: Json,
+    /// Whether one of them changes.
+    changes: bool,
+}
+
+impl<'o> Loose<'o> {
+    fn add(&mut self, object: &'o Object, part: &'static Part, mark: Json) {
+        self.parts.push((object, part));
+        let place = [object.account.as_deref(), object.region.as_deref(), object.provider.as_deref()];
+        let table = std::ptr::from_ref(part).addr();
+        let group = self.groups.entry((table, place)).or_insert(Group { part, object, mark, changes: false });
+        group.changes |= object.action.is_some_and(Action::changes);
+    }
+
+    /// Marks what they may be part of: one mark for all of a table, however many there are.
+    fn mark(&self, drafts: &mut [Draft]) {
+        for Group { part, object, mark, changes } in self.groups.values() {
+            // An ARN leads to other places, and so may a name that holds in more than one.
+            let anywhere = part.key.ends_with("arn");
+            let may_be = |draft: &Draft| {
+                part.of.contains(&draft.object.source_type.as_str())
+                    && (anywhere || object.whereabouts().means(&draft.object.whereabouts(), reach(&draft.kind.name, "")) != Some(false))
+            };
+            for draft in drafts.iter_mut().filter(|draft| may_be(draft)) {
+                leave_open(draft, part, mark, *changes);
             }
         }
     }
-    for (object, part, mark) in loose {
+}
+
+/// Leaves open what a part would set or add.
+fn leave_open(draft: &mut Draft, part: &Part, mark: &Json, changes: bool) {
+    match part.adds {
+        Adds::Fields(fields) => {
+            for field in fields.iter().filter(|f| !draft.by_parts.contains(&f.name)) {
+                draft.properties.insert(field.name, mark.clone());
+            }
+        }
+        Adds::Items(lists) => {
+            for (list, _) in lists {
+                push(draft, list, mark.clone());
+            }
+        }
+        Adds::Nothing => {}
+    }
+    // It may be changed by it, too.
+    if changes && draft.action == Some(Action::NoOp) {
+        draft.action = Some(Action::Update);
+    }
+}
+
+/// Joins parts to what they are part of.
+fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
+    let mut wholes = Names::default();
+    for (at, draft) in drafts.iter_mut().enumerate() {
+        for key in std::mem::take(&mut draft.keys) {
+            wholes.add(&draft.object.source_type, key, at);
+        }
+    }
+    let parts = objects.iter().flat_map(|object| parts_of(&object.source_type).iter().map(move |part| (object, *part)));
+    let mut loose = Loose::default();
+    for (object, part) in parts {
+        let ctx = Ctx::new(object);
+        for key in keys(&ctx, part) {
+            let key = match key {
+                Ok(key) => key,
+                Err(mark) => {
+                    loose.add(object, part, mark);
+                    continue;
+                }
+            };
+            let kind = mapping(part.of[0]).map_or("", |mapping| mapping.kind);
+            let (mut these, mut one_of) = (Vec::new(), Vec::new());
+            for of in part.of {
+                match meant(drafts, object, kind, &key, wholes.of(of, &key)) {
+                    Meant::These(found) => these.extend(found),
+                    Meant::OneOf(found) => one_of.extend(found),
+                    Meant::None => {}
+                }
+            }
+            if these.is_empty() && !one_of.is_empty() {
+                let why = format!("whether {} is part of a namesake: the account or region of one of them is not known", object.address);
+                let mark = unknown(Reason::OutOfReach, why);
+                for at in one_of {
+                    leave_open(&mut drafts[at], part, &mark, object.action.is_some_and(Action::changes));
+                }
+            }
+            if these.is_empty() {
+                these.push(drafts.len());
+                wholes.add(part.of[0], key.clone(), drafts.len());
+                drafts.push(elsewhere(object, part, &key, Reason::NotInPlan, registry));
+            }
+            for at in these {
+                add(&mut drafts[at], object, part);
+            }
+        }
+    }
+    loose.mark(drafts);
+    for (object, part) in loose.parts {
         // Whatever it is part of: it is there, and is judged by itself.
         if object.action != Some(Action::Delete) {
             let mut whole = elsewhere(object, part, &symbol(&object.address), Reason::OutOfReach, registry);
             add(&mut whole, object, part);
             drafts.push(whole);
-        }
-        for draft in drafts.iter_mut().filter(|d| part.of.contains(&d.object.source_type.as_str())) {
-            match part.adds {
-                Adds::Fields(fields) => {
-                    for field in fields.iter().filter(|f| !draft.by_parts.contains(&f.name)) {
-                        draft.properties.insert(field.name, mark.clone());
-                    }
-                }
-                Adds::Items(lists) => {
-                    for (list, _) in lists {
-                        push(draft, list, mark.clone());
-                    }
-                }
-                Adds::Nothing => {}
-            }
-            // It may be changed by it, too.
-            if object.action.is_some_and(Action::changes) && draft.action == Some(Action::NoOp) {
-                draft.action = Some(Action::Update);
-            }
         }
     }
 }
@@ -313,6 +422,8 @@ fn elsewhere(object: &Object, part: &Part, key: &str, reason: Reason, registry: 
         account: object.account.clone(),
         region: object.region.clone(),
         region_from: RegionFrom::Whole,
+        provider: object.provider.clone(),
+        taken: object.taken.clone(),
         action: object.action,
         place: object.place.clone(),
         sparse: false,
@@ -395,6 +506,8 @@ fn unset(field: &Field, kind: &ResourceType, object: &Object) -> Json {
         before: None,
         account: object.account.clone(),
         region: object.region.clone(),
+        provider: object.provider.clone(),
+        taken: Vec::new(),
         place: None,
         sparse: true,
         ..*object
@@ -422,7 +535,9 @@ fn push(draft: &mut Draft, list: &str, item: Json) {
         }
         other if is_marked(other) => {
             // What AWS will list in the end, when nothing was declared, is what the parts say.
-            let decided = marked(other).is_some_and(|gap| matches!(gap.reason, Reason::AwsDecides | Reason::AfterApply));
+            let of_nobody =
+                |gap: Gap| matches!(gap.reason, Reason::AwsDecides | Reason::AfterApply) && gap.code.as_deref() != Some(CONFIGURED);
+            let decided = marked(other).is_some_and(of_nobody);
             *other = if decided { json!([item]) } else { json!([item, other.clone()]) };
         }
         other => *other = json!([item]),
@@ -455,10 +570,10 @@ fn take_out(items: &mut Vec<Json>, gone: &Json) {
 
 /// What a resource has from another one that it names, because AWS says so and the code does not.
 fn follow(drafts: &mut [Draft]) {
-    let mut by_identity: HashMap<(String, String), usize> = HashMap::new();
+    let mut by_identity = Names::default();
     for (at, draft) in drafts.iter().enumerate() {
         for key in [draft.identity.0.clone(), draft.identity.1.clone(), symbol(&draft.object.address)] {
-            by_identity.entry((draft.kind.name.clone(), key)).or_insert(at);
+            by_identity.add(&draft.kind.name, key, at);
         }
     }
     for (kind, field, by, of, taken) in FOLLOWED {
@@ -473,8 +588,11 @@ fn follow(drafts: &mut [Draft]) {
                     Json::String(text) => Some(text.clone()),
                     mark => marked(mark).and_then(|gap| gap.symbol()),
                 };
-                let other = by_identity.get(&((*of).to_owned(), key?)).copied()?;
-                drafts[other].properties.get(taken).cloned()
+                let key = key?;
+                match meant(drafts, &draft.object, of, &key, by_identity.of(of, &key)) {
+                    Meant::These(found) => drafts[*found.first()?].properties.get(taken).cloned(),
+                    Meant::OneOf(_) | Meant::None => None,
+                }
             };
             let is_list = matches!(draft.kind.properties.field(field).map(|(_, f)| f.ty.without_null()), Some(Type::List(_)));
             let value = match draft.properties.get(by) {
@@ -495,7 +613,10 @@ fn follow(drafts: &mut [Draft]) {
                 Some(one) => of_named(one),
                 None => None,
             };
-            if let Some(value) = value {
+            // Where nobody says whether a volume is encrypted, the account may do it although its snapshot is not.
+            let decided = |json: &Json| marked(json).is_some_and(|gap| gap.reason == Reason::AwsDecides);
+            let left = value == Some(json!(false)) && drafts[at].properties.get(field).is_some_and(decided);
+            if let Some(value) = value.filter(|_| !left) {
                 drafts[at].properties.insert(field, value);
             }
         }
@@ -519,32 +640,60 @@ const FOLLOWED: &[(&str, &str, &str, &str, &str)] = &[
     ("AWS::RDS::DBInstance", "storage_encrypted", "db_cluster_identifier", "AWS::RDS::DBCluster", "storage_encrypted"),
     ("AWS::RDS::DBInstance", "kms_key_id", "db_cluster_identifier", "AWS::RDS::DBCluster", "kms_key_id"),
     ("AWS::RDS::DBInstance", "backup_retention_period", "db_cluster_identifier", "AWS::RDS::DBCluster", "backup_retention_period"),
-    ("AWS::EC2::Volume", "encrypted", "snapshot_id", "AWS::EC2::Snapshot", "encrypted"),
+    ("AWS::RDS::DBInstance", "storage_encryption_type", "db_cluster_identifier", "AWS::RDS::DBCluster", "storage_encryption_type"),
     ("AWS::EC2::Snapshot", "encrypted", "volume_id", "AWS::EC2::Volume", "encrypted"),
+    ("AWS::EC2::Volume", "encrypted", "snapshot_id", "AWS::EC2::Snapshot", "encrypted"),
+    ("AWS::EC2::Volume", "encrypted", "source_volume_id", "AWS::EC2::Volume", "encrypted"),
     ("AWS::RDS::DBSnapshot", "encrypted", "db_instance_identifier", "AWS::RDS::DBInstance", "storage_encrypted"),
+    ("AWS::RDS::DBSnapshot", "storage_encryption_type", "db_instance_identifier", "AWS::RDS::DBInstance", "storage_encryption_type"),
     ("AWS::RDS::DBClusterSnapshot", "storage_encrypted", "db_cluster_identifier", "AWS::RDS::DBCluster", "storage_encrypted"),
+    ("AWS::RDS::DBClusterSnapshot", "storage_encryption_type", "db_cluster_identifier", "AWS::RDS::DBCluster", "storage_encryption_type"),
 ];
 
 /// The keys that AWS makes where something is encrypted and nobody names a key: nobody declares them, and
-/// they are known to be AWS's.
-fn keys_of_aws(drafts: &[Draft], registry: &Registry) -> Vec<Resource> {
-    let mut places = BTreeSet::new();
-    for draft in drafts {
-        for mark in draft.properties.values().filter_map(marked).filter(|gap| gap.code.as_deref() == Some(AWS_KEY)) {
-            places.insert((draft.object.account.clone(), draft.object.region.clone(), mark.subject.unwrap_or_default()));
+/// they are known to be AWS's. Each place has its own, by one name in all of them.
+fn keys_of_aws(drafts: &mut [Draft], registry: &Registry) -> Vec<Resource> {
+    type Whereabouts = (Option<String>, Option<String>, Option<String>);
+    let is_of_aws = |json: &Json| marked(json).filter(|gap| gap.code.as_deref() == Some(AWS_KEY));
+    let mut places: BTreeMap<String, BTreeSet<Whereabouts>> = BTreeMap::new();
+    let whereabouts = |object: &Object| {
+        let known = object.account.is_some() && object.region.is_some();
+        (object.account.clone(), object.region.clone(), object.provider.clone().filter(|_| !known))
+    };
+    for draft in drafts.iter() {
+        for gap in draft.properties.values().filter_map(is_of_aws) {
+            places.entry(gap.subject.unwrap_or_default()).or_default().insert(whereabouts(&draft.object));
         }
     }
+    // What tells one place from the others, for people to read.
+    let named = |alias: &str, place: &Whereabouts| match places.get(alias) {
+        Some(several) if several.len() > 1 => {
+            let parts = [&place.0, &place.1, &place.2].into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
+            format!("{alias} in {}", parts.join(" "))
+        }
+        _ => alias.to_owned(),
+    };
+    for draft in drafts.iter_mut() {
+        let place = whereabouts(&draft.object);
+        for value in draft.properties.values_mut() {
+            if let Some(gap) = is_of_aws(value) {
+                *value = reference(&named(&gap.subject.unwrap_or_default(), &place), AWS_KEY);
+            }
+        }
+    }
+    let all = places.iter().flat_map(|(alias, places)| places.iter().map(move |place| (alias, place)));
     let kind = registry.get("AWS::KMS::Key").expect("internal error: a type of AWS");
-    let key = |(account, region, alias): (Option<String>, Option<String>, String)| {
-        let account = account.unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned());
-        let region = region.unwrap_or_else(|| UNKNOWN_REGION.to_owned());
+    let key = |(alias, place): (&String, &Whereabouts)| {
+        let account = place.0.clone().unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned());
+        let region = place.1.clone().unwrap_or_else(|| UNKNOWN_REGION.to_owned());
+        let symbol = symbol(&named(alias, place));
         let missing = |path: &str| out_of_reach("kms", &account, &region, &format!("{alias}{path}"));
         let known = json!({"key_manager": "AWS", "aliases": [alias]});
         let properties = Value::from_json(&Type::Record(Arc::clone(&kind.properties)), known, &missing);
         Resource {
             kind: Arc::clone(kind),
-            arn: symbol(&alias).into(),
-            id: symbol(&alias).into(),
+            arn: symbol.as_str().into(),
+            id: symbol.into(),
             name: alias.as_str().into(),
             environment: Environment::Unassigned,
             tags: Fetched::Absent,
@@ -556,28 +705,57 @@ fn keys_of_aws(drafts: &[Draft], registry: &Registry) -> Vec<Resource> {
             region: region.into(),
         }
     };
-    places.into_iter().map(key).collect()
+    all.map(key).collect()
 }
 
 /// A cluster has the members that are declared; one that is made has no others.
 fn members(drafts: &mut [Draft]) {
-    let mut of: HashMap<String, Vec<Json>> = HashMap::new();
-    for draft in drafts.iter().filter(|d| d.kind.name == "AWS::RDS::DBInstance") {
-        let cluster = match draft.properties.get("db_cluster_identifier") {
-            Some(Json::String(text)) => Some(text.clone()),
-            Some(mark) => marked(mark).and_then(|gap| gap.symbol()),
-            None => None,
-        };
-        if let Some(cluster) = cluster {
-            let id = &draft.identity.0;
-            let id = address_of(id).map_or_else(|| json!(id), |address| reference(address, &draft.object.source_type));
-            of.entry(cluster).or_default().push(id);
+    const CLUSTER: &str = "AWS::RDS::DBCluster";
+    let mut clusters = Names::default();
+    let all: Vec<usize> = (0..drafts.len()).filter(|at| drafts[*at].kind.name == CLUSTER).collect();
+    for at in &all {
+        let draft = &drafts[*at];
+        for key in [draft.identity.0.clone(), draft.identity.1.clone(), symbol(&draft.object.address)] {
+            clusters.add(CLUSTER, key, *at);
         }
     }
-    for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::RDS::DBCluster") {
+    let mut of: HashMap<usize, Vec<Json>> = HashMap::new();
+    // Members of which nobody can tell the cluster: one of each place is enough to leave that open.
+    let mut loose: BTreeMap<[Option<&str>; 3], (&Draft, Json)> = BTreeMap::new();
+    for draft in drafts.iter().filter(|d| d.kind.name == "AWS::RDS::DBInstance") {
+        let named = match draft.properties.get("db_cluster_identifier") {
+            Some(Json::String(text)) => Some(text.clone()),
+            Some(mark) if is_marked(mark) => {
+                let named = marked(mark).and_then(|gap| gap.symbol());
+                if named.is_none() && !draft.partial {
+                    let place = draft.object.whereabouts();
+                    let mark = unknown(Reason::OutOfReach, format!("whether {} is a member", draft.object.address));
+                    loose.entry([place.account, place.region, place.provider]).or_insert((draft, mark));
+                }
+                named
+            }
+            _ => None,
+        };
+        let Some(named) = named else { continue };
+        let id = &draft.identity.0;
+        let id = address_of(id).map_or_else(|| json!(id), |address| reference(address, &draft.object.source_type));
+        match meant(drafts, &draft.object, CLUSTER, &named, clusters.of(CLUSTER, &named)) {
+            Meant::These(found) => found.into_iter().for_each(|at| of.entry(at).or_default().push(id.clone())),
+            Meant::OneOf(found) => {
+                let mark = unknown(Reason::OutOfReach, format!("whether {} is a member of this {named}", draft.object.address));
+                found.into_iter().for_each(|at| of.entry(at).or_default().push(mark.clone()));
+            }
+            Meant::None => {}
+        }
+    }
+    for (draft, mark) in loose.values() {
+        let near = |at: &&usize| draft.object.whereabouts().means(&drafts[**at].object.whereabouts(), Reach::Region) != Some(false);
+        all.iter().filter(near).for_each(|at| of.entry(*at).or_default().push(mark.clone()));
+    }
+    for at in all {
+        let draft = &mut drafts[at];
         let made = draft.made();
-        let keys = BTreeSet::from([draft.identity.0.clone(), symbol(&draft.object.address)]);
-        let mut found: Vec<Json> = keys.iter().filter_map(|key| of.get(key)).flatten().cloned().collect();
+        let mut found = of.remove(&at).unwrap_or_default();
         if let Some(Json::Array(made_by_aws)) = draft.properties.get("db_cluster_members") {
             found.extend(made_by_aws.iter().filter(|member| is_marked(member)).cloned());
         }
@@ -591,22 +769,30 @@ fn members(drafts: &mut [Draft]) {
 
 /// Settings of an account that decide what nobody configured.
 fn settings(drafts: &mut [Draft]) {
-    let mut by_default: HashMap<(Option<String>, Option<String>), Json> = HashMap::new();
     // Only a setting that is in force already: nothing says that a plan makes it before the volumes.
     let in_force = |d: &&Draft| d.action.is_none_or(|action| action == Action::NoOp);
-    for draft in drafts.iter().filter(|d| d.kind.name == "AWS::EC2::EBSEncryptionByDefault").filter(in_force) {
-        let place = (draft.object.account.clone(), draft.object.region.clone());
-        if let (Some(value), (_, Some(_))) = (draft.properties.get("ebs_encryption_by_default"), &place) {
-            by_default.insert(place, value.clone());
-        }
-    }
+    let own = |object: &Object| (object.account.clone(), object.region.clone(), object.provider.clone());
+    let by_default: BTreeSet<_> = drafts
+        .iter()
+        .filter(|d| d.kind.name == "AWS::EC2::EBSEncryptionByDefault")
+        .filter(in_force)
+        .filter(|d| d.properties.get("ebs_encryption_by_default") == Some(&Json::Bool(true)))
+        .map(|d| own(&d.object))
+        .collect();
     for draft in drafts.iter_mut().filter(|d| d.kind.name == "AWS::EC2::Volume") {
-        // A new volume is encrypted then, whatever is written and whatever its snapshot is.
         let made = draft.made();
-        let decided =
-            |json: &Json| marked(json).is_some_and(|gap| gap.reason == Reason::AwsDecides) || (made && *json == Json::Bool(false));
-        let place = (draft.object.account.clone(), draft.object.region.clone());
-        if draft.properties.get("encrypted").is_some_and(decided) && by_default.get(&place) == Some(&Json::Bool(true)) {
+        let open = match draft.properties.get("encrypted") {
+            // A new volume is encrypted then, whatever is written and whatever its snapshot is.
+            Some(Json::Bool(encrypted)) => made && !encrypted,
+            Some(json) => made || marked(json).is_some_and(|gap| gap.reason == Reason::AwsDecides),
+            None => false,
+        };
+        let here = draft.object.whereabouts();
+        let applies = |(account, region, provider): &(Option<String>, Option<String>, Option<String>)| {
+            let there = Place { account: account.as_deref(), region: region.as_deref(), provider: provider.as_deref() };
+            here.means(&there, Reach::Region) == Some(true)
+        };
+        if open && by_default.iter().any(applies) {
             draft.properties.insert("encrypted", json!(true));
         }
     }
@@ -651,6 +837,7 @@ fn finish(draft: Draft) -> Resource {
             file: object.file,
             action,
             region_from: object.region_from,
+            provider: object.provider.clone(),
             parts,
             partial,
             place: object.place.clone(),
@@ -700,6 +887,7 @@ fn other(object: &Object, registry: &Registry) -> Resource {
         file: object.file,
         action: object.action,
         region_from: object.region_from,
+        provider: object.provider.clone(),
         parts: Vec::new(),
         partial: false,
         place: object.place.clone(),

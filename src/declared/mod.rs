@@ -12,7 +12,7 @@ mod tables;
 
 use serde_json::{Value as Json, json};
 
-use crate::estate::{Action, Gap, Reason, RegionFrom, UNKNOWN_KEY, not_collected};
+use crate::estate::{Action, Gap, Place, Reason, RegionFrom, UNKNOWN_KEY, not_collected};
 
 pub(crate) use build::{Reading, build};
 pub(crate) use change::{Change, holds, register};
@@ -37,6 +37,10 @@ pub(crate) struct Object {
     pub(crate) region: Option<String>,
     /// How the region was found out.
     pub(crate) region_from: RegionFrom,
+    /// Which provider makes it, where that is known: it has one account and one region, whichever they are.
+    pub(crate) provider: Option<String>,
+    /// Texts among the attributes that are taken from something of the code, each with the address of that.
+    pub(crate) taken: Vec<(String, String)>,
     /// What the plan does, if it is one.
     pub(crate) action: Option<Action>,
     /// File and line.
@@ -45,9 +49,24 @@ pub(crate) struct Object {
     pub(crate) sparse: bool,
 }
 
+impl Object {
+    /// Where it is, as far as that is known.
+    pub(crate) fn whereabouts(&self) -> Place<'_> {
+        Place { account: self.account.as_deref(), region: self.region.as_deref(), provider: self.provider.as_deref() }
+    }
+}
+
 /// The mark for a value that is not known.
 pub(crate) fn unknown(reason: Reason, subject: impl AsRef<str>) -> Json {
     json!({ UNKNOWN_KEY: Gap::mark(reason, None, subject.as_ref()) })
+}
+
+/// Stands beside what comes to be and is configured by somebody, unlike what AWS fills in.
+pub(crate) const CONFIGURED: &str = "expression";
+
+/// The mark for what an expression gives that cannot be worked out before the code is applied.
+pub(crate) fn expression(subject: impl AsRef<str>) -> Json {
+    json!({ UNKNOWN_KEY: Gap::mark(Reason::AfterApply, Some(CONFIGURED), subject.as_ref()) })
 }
 
 /// The mark for the identity of something at an address, of a type of the code.

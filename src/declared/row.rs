@@ -50,6 +50,11 @@ impl Row {
         self.values.iter().flatten()
     }
 
+    /// The same, to change them.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Json> {
+        self.values.iter_mut().flatten()
+    }
+
     /// With the names.
     pub(super) fn into_map(self) -> Map<String, Json> {
         let named = self.kind.properties.fields.iter().zip(self.values);

@@ -6,19 +6,60 @@
 
 mod address;
 mod config;
+mod expression;
 mod place;
 mod plan;
 mod read;
 mod region;
 mod state;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::declared::Reading;
-use crate::estate::Registry;
+use crate::estate::{Gap, Registry};
 
 pub(crate) use read::{Error, sha256, text_of};
 pub(crate) use region::is_region;
+
+/// Types of AWS's provider that make resources which no plan and no state carries: those of a template, of another
+/// interface to the same services, or of a platform.
+const BY_PROXY: &[&str] = &[
+    "aws_cloudcontrolapi_resource",
+    "aws_cloudformation_stack",
+    "aws_cloudformation_stack_instances",
+    "aws_cloudformation_stack_set",
+    "aws_cloudformation_stack_set_instance",
+    "aws_datazone_environment",
+    "aws_elastic_beanstalk_environment",
+    "aws_serverlessapplicationrepository_cloudformation_stack",
+    "aws_servicecatalog_provisioned_product",
+];
+
+/// Counts what makes resources of AWS by proxy, whose are not read.
+#[derive(Debug, Default)]
+struct Proxies(BTreeMap<String, u64>);
+
+impl Proxies {
+    /// Notes something of that type.
+    fn note(&mut self, kind: &str) {
+        // The provider of the Cloud Control API names the types of AWS, and makes the same things by another way.
+        let name = if kind.starts_with("awscc_") { "awscc_*" } else { kind };
+        if name != kind || BY_PROXY.contains(&kind) {
+            *self.0.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Why what was read is not whole, if so.
+    fn gap(self) -> Option<Gap> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let counts: Vec<String> = self.0.into_iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
+        let subject = format!("{} make resources of AWS that are not read: only a run over the live estate sees them", counts.join(", "));
+        Some(plan::gap(subject))
+    }
+}
 
 /// What the caller says where the code does not.
 #[derive(Debug, Clone, Default)]

@@ -11,12 +11,13 @@ use serde_json::{Map, Value as Json, json};
 
 use super::address::{Address, Step};
 use super::config::{Configuration, Waits};
+use super::expression::{Evaluator, marked as marked_value};
 use super::place::Places;
 use super::read::{Document, Error, needs_plan, sha256};
 use super::region::{self, Around, Identity, Witnesses};
 use super::state::Values;
-use super::{Assumed, Plan};
-use crate::declared::{Change, Object, PROVIDER_TAGS, Reading, hide_tags, holds, is_marked, marked, reference, unknown};
+use super::{Assumed, Plan, Proxies};
+use crate::declared::{Change, Object, PROVIDER_TAGS, Reading, expression, hide_tags, holds, is_marked, marked, reference, unknown};
 use crate::estate::{Action, DeclaredRun, Gap, Reason, RegionFrom, Registry, SourceDigest};
 
 #[derive(Deserialize)]
@@ -131,7 +132,9 @@ pub(super) fn read<'r>(
     let config = Configuration::new(&configuration, &variables, current.map(|(_, address)| address));
     let data = DataSources::read(document.prior_state);
     let places = source.map(|folder| Places::new(folder, &configuration));
-    let mut reader = Reader { config, data, assumed, witnesses: Witnesses::default() };
+    let evaluator = places.as_ref().map(|places| Evaluator::new(places, &config));
+    let texts = config.has_several_providers().then(BTreeMap::new);
+    let mut reader = Reader { config: &config, data, assumed, witnesses: Witnesses::default(), evaluator, texts };
 
     let (mut after, mut before) = (Reading::new("plan", registry), Reading::new("plan", registry));
     let files = vec![SourceDigest { name: name.to_owned(), sha256: sha256(bytes), written_by: document.written_by() }];
@@ -140,9 +143,14 @@ pub(super) fn read<'r>(
     for (change, address) in changes.iter().filter(|(change, _)| change.mode == "managed") {
         reader.witness(change, address);
     }
+    let mut proxies = Proxies::default();
     for (at, (change, address)) in changes.iter().enumerate() {
         if change.mode != "managed" {
             continue;
+        }
+        // What they have made goes with them.
+        if change.change.as_ref().is_none_or(|body| body.actions != ["delete"]) {
+            proxies.note(&change.kind);
         }
         if !is_aws(&change.provider_name, &change.kind) {
             after.run.other_providers += 1;
@@ -166,7 +174,7 @@ pub(super) fn read<'r>(
                 // What looks as if nobody configured it is made by a block that only the source has.
                 if let Some(value) = attributes.get_mut(name).filter(|value| marked(value).is_some_and(|g| g.reason == Reason::AwsDecides))
                 {
-                    *value = unknown(Reason::AfterApply, format!("{address}.{name}, from a dynamic block"));
+                    *value = expression(format!("{address}.{name}, from a dynamic block"));
                 }
             }
         }
@@ -176,6 +184,8 @@ pub(super) fn read<'r>(
         let nothing = json!({});
         let (region, region_from) = reader.region(address, known.unwrap_or(&nothing), earlier);
         let account = reader.account(address, known.unwrap_or(&nothing), earlier);
+        let provider = reader.provider(address, known.unwrap_or(&nothing));
+        let taken = reader.taken(address, known.unwrap_or(&nothing));
         // What is replaced and forgotten stays as well, beside the new one: nothing of it is lost, and nobody manages it.
         let stays_too = body.actions.iter().any(|action| action == "forget") && action != Action::Forget;
         let done = if stays_too { Action::Forget } else { action };
@@ -192,6 +202,8 @@ pub(super) fn read<'r>(
             account: account.clone(),
             region: region.clone(),
             region_from,
+            provider: provider.clone(),
+            taken: taken.clone(),
             action,
             place: place.clone(),
             sparse: false,
@@ -219,10 +231,11 @@ pub(super) fn read<'r>(
         }
     }
     reader.left_over(document, &changes, &mut after);
+    after.run.incomplete.extend(proxies.gap());
     Ok(Plan { after, before })
 }
 
-fn gap(subject: String) -> Gap {
+pub(super) fn gap(subject: String) -> Gap {
     Gap {
         service: "terraform".to_owned(),
         operation: "-".to_owned(),
@@ -273,13 +286,17 @@ fn fact(change: &ResourceChange<'_>, body: &ChangeBody<'_>, action: Action, befo
 }
 
 struct Reader<'a> {
-    config: Configuration<'a>,
+    config: &'a Configuration<'a>,
     data: DataSources,
     assumed: &'a Assumed,
     witnesses: Witnesses,
+    /// With the source.
+    evaluator: Option<Evaluator<'a>>,
+    /// Address → the texts that identify it, by attribute. Only where there are several providers: else one name is one thing.
+    texts: Option<BTreeMap<String, Vec<(&'static str, String)>>>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// What is before the plan: known, as far as it is not secret.
     fn before(&self, body: &ChangeBody<'_>, address: &Address) -> Option<Json> {
         let Some([before, sensitive]) = parts([body.before, body.before_sensitive]) else { return Some(unreadable(address)) };
@@ -344,30 +361,28 @@ impl Reader<'_> {
             };
             // What is known to be a block and is not in the configuration is made by `dynamic`, which no plan carries.
             if expression.is_none() && depth == 0 && own.trim_start_matches('.').contains(['.', '[']) {
-                return unknown(Reason::AfterApply, format!("{path}, from a dynamic block"));
+                return crate::declared::expression(format!("{path}, from a dynamic block"));
             }
         }
         let Some(expression) = expression else { return unknown(Reason::AwsDecides, path) };
-        let Some(references) = expression.get("references").and_then(Json::as_array) else {
-            return unknown(Reason::AfterApply, path);
-        };
-        if list {
-            // Literals beside the references are not in the plan: there may be more.
-            let mut items: Vec<Json> = self
-                .config
-                .waits_for_all(address, references)
-                .into_iter()
-                .filter_map(|waits| match waits {
-                    Waits::For(address, kind) => Some(reference(&address, &kind)),
-                    Waits::Other(_) => None,
-                })
-                .collect();
-            items.push(unknown(Reason::AfterApply, path));
-            return Json::Array(items);
+        let later = |why: String| crate::declared::expression(format!("{path}{why}"));
+        let Some(references) = expression.get("references").and_then(Json::as_array) else { return later(String::new()) };
+        if let Some(value) = self.evaluator.as_ref().and_then(|evaluator| evaluator.attribute(address, own, references)) {
+            // What is wholly known would be known in the plan: it is not what was worked out.
+            if value.json().is_none() {
+                let to = |address: &Address| reference(&address.to_string(), &address.kind);
+                return marked_value(&value, &to, &|| later(String::new()));
+            }
         }
-        match self.config.waits(address, references) {
-            Waits::For(address, kind) => reference(&address, &kind),
-            Waits::Other(what) => unknown(Reason::AfterApply, format!("{path}, from {what}")),
+        let attribute = own.rsplit(['.', ']']).find_map(|step| step.split('[').next().filter(|name| !name.is_empty())).unwrap_or_default();
+        let waits = self.config.waits(address, attribute, references);
+        let from = |what: &str| later(format!(", from {what}, which a plan does not tell from what is made of it"));
+        match (waits, list) {
+            // There may be more beside it.
+            (Waits::For(address, kind), true) => json!([reference(&address, &kind), later(String::new())]),
+            (Waits::For(address, kind), false) => reference(&address, &kind),
+            (Waits::Other(what), true) => json!([from(&what)]),
+            (Waits::Other(what), false) => from(&what),
         }
     }
 
@@ -386,30 +401,65 @@ impl Reader<'_> {
             Json::Object(all) => *all == own,
             _ => false,
         };
-        if !is_marked(all) && !without {
+        let withheld = is_marked(all);
+        if !withheld && !without {
             return;
         }
-        if self.provider_key(address).and_then(|key| self.config.provider(key)).is_none() {
-            return;
+        let Some(provider) = self.provider_key(address).and_then(|key| self.config.provider(key)) else { return };
+        if let Some(mut all) = self.tags_of_provider(address) {
+            all.extend(own);
+            map.insert("tags_all".to_owned(), Json::Object(all));
+        } else if withheld || !only_variables(provider) {
+            map.insert("tags_all".to_owned(), expression(format!("{address}.tags_all: tags of the provider")));
         }
-        let Some(mut all) = self.tags_of_provider(address) else {
-            map.insert("tags_all".to_owned(), unknown(Reason::AfterApply, format!("{address}.tags_all: tags of the provider")));
-            return;
-        };
-        all.extend(own);
-        map.insert("tags_all".to_owned(), Json::Object(all));
     }
 
     /// The tags that the provider gives everything; none where they cannot be told.
     fn tags_of_provider(&self, address: &Address) -> Option<Map<String, Json>> {
         let provider = self.provider_key(address).and_then(|key| self.config.provider(key))?;
-        if provider.get("expressions").and_then(|e| e.get("default_tags")).is_none() {
+        if Configuration::provider_expression(provider, &["default_tags"]).is_none() {
             return Some(Map::new());
         }
-        match self.config.provider_value(provider, &["default_tags", "tags"]) {
-            Some((Json::Object(tags), _)) => Some(tags.clone()),
+        match self.provider_value(provider, &["default_tags", "tags"]) {
+            Some((Json::Object(tags), _)) => Some(tags),
             _ => None,
         }
+    }
+
+    /// The value of an expression in the configuration of a provider, and whether the source was needed to tell it: a
+    /// plan has what is written out, and of all else only which names it uses.
+    fn provider_value(&self, provider: &Json, path: &[&str]) -> Option<(Json, bool)> {
+        let expression = Configuration::provider_expression(provider, path)?;
+        if let Some(value) = expression.get("constant_value") {
+            return Some((value.clone(), false));
+        }
+        let references = expression.get("references")?.as_array()?;
+        self.evaluator.as_ref()?.of_provider(provider, path, references).map(|value| (value, true))
+    }
+
+    /// Which provider makes it. One that has a region of its own which is not known yet is in no known place.
+    fn provider(&self, address: &Address, attributes: &Json) -> Option<String> {
+        if self.region_is_open(address, attributes) { None } else { self.config.made_by(address) }
+    }
+
+    /// Whether it is configured with a region that is not known yet.
+    fn region_is_open(&self, address: &Address, attributes: &Json) -> bool {
+        let configured = || self.config.resource(address).and_then(|r| r.get("expressions")?.get("region"));
+        attributes.get("region").is_some_and(is_marked) && configured().is_some()
+    }
+
+    /// Texts that are taken from a resource of the plan: the only reference of an expression, and the same text.
+    fn taken(&self, address: &Address, attributes: &Json) -> Vec<(String, String)> {
+        let Some(texts) = &self.texts else { return Vec::new() };
+        let expressions = self.config.resource(address).and_then(|r| r.get("expressions")?.as_object());
+        let one = |(name, expression): (&String, &Json)| {
+            let text = region::text(attributes, name)?;
+            let (from, attribute) = self.config.only(address, expression.get("references")?.as_array()?)?;
+            let from = from.to_string();
+            let same = texts.get(&from)?.iter().any(|(named, value)| *named == attribute && value == text);
+            same.then(|| (text.to_owned(), from))
+        };
+        expressions.into_iter().flatten().filter_map(one).collect()
     }
 
     /// What the plan says will be, and does not list among its changes: somebody has taken it out of the
@@ -449,6 +499,8 @@ impl Reader<'_> {
                 before: None,
                 region,
                 region_from,
+                provider: self.config.made_by(&address),
+                taken: Vec::new(),
                 action: None,
                 place: None,
                 sparse: false,
@@ -461,26 +513,35 @@ impl Reader<'_> {
     }
 
     fn region(&self, address: &Address, attributes: &Json, before: Option<&Json>) -> (Option<String>, RegionFrom) {
-        let key = self.provider_key(address);
+        if self.region_is_open(address, attributes) {
+            return (None, RegionFrom::Unknown);
+        }
         // What is only deleted has no configuration any more: the root's provider was the likely one, not more.
-        let provider = key.and_then(|key| self.config.provider(key));
-        let told = provider.and_then(|provider| self.config.provider_value(provider, &["region"]));
+        let provider = self.provider_key(address).and_then(|key| self.config.provider(key));
+        let told = provider.and_then(|provider| self.provider_value(provider, &["region"]));
+        let made_by = self.config.made_by(address);
         let around = Around {
-            provider: told.and_then(|(value, variable)| Some((value.as_str().filter(|r| region::is_region(r))?, variable))),
-            data: key.and_then(|key| self.data.region(&self.config, key)),
-            others: key.and_then(|key| self.witnesses.region(key)),
+            provider: told.as_ref().and_then(|(value, source)| Some((value.as_str().filter(|r| region::is_region(r))?, *source))),
+            data: made_by.as_deref().and_then(|provider| self.data.region(self.config, provider)),
+            others: made_by.as_deref().and_then(|provider| self.witnesses.region(provider)),
             assumed: self.assumed,
         };
         region::region(&address.kind, attributes, before, &around)
     }
 
-    /// Notes what a change tells of its provider.
+    /// Notes what a change tells of its provider, and what identifies it.
     fn witness(&mut self, change: &ResourceChange<'_>, address: &Address) {
         let Some(body) = &change.change else { return };
-        let key = self.provider_key(address).unwrap_or_default().to_owned();
+        let provider = self.config.made_by(address);
         for raw in [body.after, body.before].into_iter().flatten() {
             let identity: Identity = serde_json::from_str(raw.get()).unwrap_or_default();
-            self.witnesses.note(&key, &change.kind, &identity.attributes());
+            if let Some(provider) = &provider {
+                self.witnesses.note(provider, &change.kind, &identity.attributes());
+            }
+            if let Some(texts) = &mut self.texts {
+                let own = identity.texts().map(|(name, text)| (name, text.to_owned()));
+                texts.entry(change.address.clone()).or_default().extend(own);
+            }
         }
     }
 
@@ -490,14 +551,24 @@ impl Reader<'_> {
         if let Some(own) = region::account(attributes, before) {
             return Some(own);
         }
-        let key = self.provider_key(address).unwrap_or_default();
-        let role = self.config.provider(key).and_then(|provider| {
-            let (arn, _) = self.config.provider_value(provider, &["assume_role", "role_arn"])?;
+        let role = self.provider_key(address).and_then(|key| self.config.provider(key)).and_then(|provider| {
+            let (arn, _) = self.provider_value(provider, &["assume_role", "role_arn"])?;
             region::arn(arn.as_str()?).map(|(_, account)| account.to_owned()).filter(|a| region::is_account(a))
         });
-        let others = || self.witnesses.account(key).map(str::to_owned);
-        role.or_else(|| self.data.account(&self.config, key)).or_else(others).or_else(|| self.assumed.account.clone())
+        let provider = self.config.made_by(address);
+        let data = || self.data.account(self.config, provider.as_deref()?);
+        let others = || self.witnesses.account(provider.as_deref()?).map(str::to_owned);
+        role.or_else(data).or_else(others).or_else(|| self.assumed.account.clone())
     }
+}
+
+/// Whether everything that the tags of a provider rest on is known before the plan is applied, whatever is made of it.
+fn only_variables(provider: &Json) -> bool {
+    // Those of the root are; what a module is given may wait for something.
+    let of_root = provider.get("module_address").is_none();
+    let references = Configuration::provider_expression(provider, &["default_tags", "tags"]).and_then(|e| e.get("references")?.as_array());
+    let known = |reference: &str| ["var.", "terraform.", "path."].iter().any(|root| reference.starts_with(root));
+    of_root && references.is_some_and(|all| all.iter().filter_map(Json::as_str).all(known))
 }
 
 /// Joins values, what is unknown and what is secret into one tree. `waiting` makes the mark of an
@@ -673,7 +744,7 @@ impl DataSources {
     }
 
     /// The value that data sources of the same provider read; none where they disagree.
-    fn of<'s>(values: &'s BTreeMap<String, String>, config: &Configuration<'_>, key: &str) -> Option<&'s str> {
+    fn of<'s>(values: &'s BTreeMap<String, String>, config: &Configuration<'_>, provider: &str) -> Option<&'s str> {
         let mut found: Option<&str> = None;
         for (address, value) in values {
             let address = Address::parse(address)?;
@@ -682,8 +753,7 @@ impl DataSources {
             if ["name", "region", "endpoint"].into_iter().any(asks) {
                 continue;
             }
-            let provider = config.resource(&address).and_then(|r| r.get("provider_config_key")).and_then(Json::as_str);
-            if provider.is_some_and(|provider| provider != key) {
+            if config.made_by(&address).as_deref() != Some(provider) {
                 continue;
             }
             match found {
@@ -694,12 +764,12 @@ impl DataSources {
         found
     }
 
-    fn region(&self, config: &Configuration<'_>, key: &str) -> Option<&str> {
-        Self::of(&self.regions, config, key)
+    fn region(&self, config: &Configuration<'_>, provider: &str) -> Option<&str> {
+        Self::of(&self.regions, config, provider)
     }
 
-    fn account(&self, config: &Configuration<'_>, key: &str) -> Option<String> {
-        Self::of(&self.accounts, config, key).map(str::to_owned)
+    fn account(&self, config: &Configuration<'_>, provider: &str) -> Option<String> {
+        Self::of(&self.accounts, config, provider).map(str::to_owned)
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn is_global(kind: &str, attributes: &Json) -> bool {
 
 /// What is known besides the attributes of the resource.
 pub(super) struct Around<'a> {
-    /// Region in the configuration of the provider, and whether a variable gave it.
+    /// Region in the configuration of the provider, and whether the source was needed to tell it.
     pub(super) provider: Option<(&'a str, bool)>,
     /// Region that the data source of the same provider read.
     pub(super) data: Option<&'a str>,
@@ -140,19 +140,38 @@ impl Witnesses {
     }
 }
 
-/// What tells region and account of a resource, and little else.
+/// What tells region, account and identity of a resource, and little else.
 #[derive(serde::Deserialize, Default)]
 pub(super) struct Identity {
     arn: Option<Json>,
     id: Option<Json>,
     owner_id: Option<Json>,
     availability_zone: Option<Json>,
+    bucket: Option<Json>,
+    cluster_identifier: Option<Json>,
+    identifier: Option<Json>,
+    key_id: Option<Json>,
+    name: Option<Json>,
 }
 
 impl Identity {
-    /// The same as attributes.
-    pub(super) fn attributes(self) -> Json {
+    /// What tells place, as attributes.
+    pub(super) fn attributes(&self) -> Json {
         serde_json::json!({"arn": self.arn, "id": self.id, "owner_id": self.owner_id, "availability_zone": self.availability_zone})
+    }
+
+    /// The texts that identify it, by attribute.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("arn", &self.arn),
+            ("id", &self.id),
+            ("bucket", &self.bucket),
+            ("cluster_identifier", &self.cluster_identifier),
+            ("identifier", &self.identifier),
+            ("key_id", &self.key_id),
+            ("name", &self.name),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?.as_str()?)))
     }
 }
 

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
-use super::Assumed;
 use super::plan::is_aws;
 use super::read::{Document, Error, sha256};
 use super::region::{self, Around, Identity, Witnesses};
+use super::{Assumed, Proxies};
 use crate::declared::{Object, Reading, hide_tags, unknown};
 use crate::estate::{Reason, SourceDigest};
 
@@ -106,7 +106,7 @@ pub(super) fn read(
     }
     let wrong = |error: &serde_json::Error| Error::new(name, format!("not a state: {error}"), PULL);
     let version: Option<u64> = document.version.and_then(|raw| serde_json::from_str(raw.get()).ok());
-    let mut state = State { assumed, file, reading, witnesses: Witnesses::default() };
+    let mut state = State { assumed, file, reading, witnesses: Witnesses::default(), proxies: Proxies::default() };
     if let Some(values) = document.values {
         let values: Values<'_> = serde_json::from_str(values.get()).map_err(|error| wrong(&error))?;
         let all = values.all();
@@ -141,6 +141,8 @@ pub(super) fn read(
         }
         resources.iter().for_each(|resource| state.resource(resource));
     }
+    let gap = state.proxies.gap();
+    reading.run.incomplete.extend(gap);
     let digest = SourceDigest { name: name.to_owned(), sha256: sha256(bytes), written_by: document.written_by() };
     reading.run.files.push(digest);
     Ok(())
@@ -151,6 +153,7 @@ struct State<'a, 'r> {
     file: u32,
     reading: &'a mut Reading<'r>,
     witnesses: Witnesses,
+    proxies: Proxies,
 }
 
 impl State<'_, '_> {
@@ -158,6 +161,7 @@ impl State<'_, '_> {
         if resource.mode != "managed" {
             return;
         }
+        resource.instances.iter().filter(|i| i.deposed.is_none()).for_each(|_| self.proxies.note(&resource.kind));
         let provider = resource.provider.split('"').nth(1).or_else(|| resource.provider.strip_prefix("provider.")).unwrap_or_default();
         if !is_aws(provider.split('.').next().filter(|p| !p.contains('/')).unwrap_or(provider), &resource.kind)
             && !is_aws(provider, &resource.kind)
@@ -188,6 +192,7 @@ impl State<'_, '_> {
         if shown.mode != "managed" || shown.deposed_key.is_some() {
             return;
         }
+        self.proxies.note(&shown.kind);
         if !is_aws(&shown.provider_name, &shown.kind) {
             self.reading.run.other_providers += 1;
             return;
@@ -200,7 +205,8 @@ impl State<'_, '_> {
 
     fn push(&mut self, address: String, kind: &str, provider: &str, mut attributes: Json) {
         // A state that is shown has lost which of several providers a resource is of.
-        let others = if provider.contains('"') || provider.starts_with("provider.") { self.witnesses.region(provider) } else { None };
+        let told = provider.contains('"') || provider.starts_with("provider.");
+        let others = if told { self.witnesses.region(provider) } else { None };
         let around = Around { provider: None, data: None, others, assumed: self.assumed };
         let (region, region_from) = region::region(kind, &attributes, None, &around);
         let of_others = || self.witnesses.account(provider).map(str::to_owned);
@@ -216,6 +222,9 @@ impl State<'_, '_> {
             account,
             region,
             region_from,
+            // One of another file may be another.
+            provider: told.then(|| format!("{}: {provider}", self.file)),
+            taken: Vec::new(),
             action: None,
             place: None,
             sparse: false,

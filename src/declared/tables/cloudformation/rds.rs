@@ -237,8 +237,8 @@ fn cluster_encrypted(ctx: &Ctx<'_>) -> Json {
     }
 }
 
-/// Since February 2026 Aurora encrypts new clusters with a key of its own where nobody asks for encryption. A stack
-/// may have made the cluster long before.
+/// Since February 2026 Aurora encrypts new clusters with a key of its own where nobody asks for encryption. A template is
+/// judged by what it makes now.
 fn cluster_encryption_kind(ctx: &Ctx<'_>) -> Json {
     let encrypted = cluster_encrypted(ctx);
     let kind = kind_of(ctx, &encrypted);
