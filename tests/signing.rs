@@ -104,6 +104,7 @@ fn a_time_stamp_is_asked_for_and_kept() {
     keur.run(["evidence", "timestamp", "pack", "--reply", &refused]).exits(4).says(&["the authority gave no time stamp", "not supported"]);
     assert!(!keur.home().join("pack/manifest.json.tsr").exists());
     let kept = keur.run(["evidence", "timestamp", "pack", "--reply", &reply]).exits(0).says(&["2026-11-25T", "1.2.3.4.1"]);
+    let kept = kept.says(&["who gave it was not checked", "--tsa-ca"]);
     assert_eq!(kept.text(), "openssl ts -verify -data manifest.json -in manifest.json.tsr -CAfile CA.pem\n");
     assert_eq!(fs::read(keur.home().join("pack/manifest.json.tsr")).expect("the reply"), fs::read(&reply).expect("the reply"));
     keur.run(["evidence", "timestamp", "pack", "--check"]).exits(0);
@@ -111,6 +112,23 @@ fn a_time_stamp_is_asked_for_and_kept() {
     keur.write("pack/manifest.json", "{}");
     keur.run(["evidence", "timestamp", "pack", "--check"]).exits(4).says(&["is of a file with the SHA-256"]);
     keur.run(["evidence", "timestamp", "nowhere"]).exits(2).says(&["nowhere"]);
+}
+
+#[test]
+fn a_time_stamp_is_of_an_authority_that_is_trusted() {
+    let keur = Keur::new();
+    keur.write("pack/manifest.json", r#"{"schema":"keur/manifest/1"}"#);
+    let fixture = |name: &str| fixture(name).display().to_string();
+    let (reply, own, other) = (fixture("authority-rsa.tsr"), fixture("authority-rsa.pem"), fixture("authority-ec.pem"));
+    let kept = |ca: &str| keur.run(["evidence", "timestamp", "pack", "--reply", &reply, "--tsa-ca", ca]);
+    kept(&other).exits(4).says(&["do not vouch for it: another authority signed"]).gives_nothing();
+    assert!(!keur.home().join("pack/manifest.json.tsr").exists());
+    kept("nowhere.pem").exits(2).says(&["nowhere.pem"]).gives_nothing();
+    kept(&reply).exits(2).says(&["authority-rsa.tsr"]).gives_nothing();
+    kept(&own).exits(0).says(&["signed by Test TSA (RSA)"]).gives_nothing();
+    let check = |ca: &str| keur.run(["evidence", "timestamp", "pack", "--check", "--tsa-ca", ca]);
+    check(&own).exits(0).says(&["signed by Test TSA (RSA)"]);
+    check(&other).exits(4).says(&["another authority signed"]);
 }
 
 #[test]

@@ -5,8 +5,11 @@
 
 pub mod anchor;
 mod archive;
+#[cfg(feature = "aws")]
+pub mod authority;
 mod caller;
 mod chain;
+mod der;
 pub mod dsse;
 mod history;
 #[cfg(feature = "kms")]

@@ -366,6 +366,29 @@ fn a_run_that_was_killed_is_sealed_as_aborted_by_the_next() {
     }
 }
 
+#[cfg(feature = "aws")]
+#[test]
+fn time_stamps_of_a_chain_are_of_authorities_that_are_trusted() {
+    let (_folder, root) = chain(2);
+    let path = |sequence| root.join(format!("pack-00000{sequence}/manifest.json"));
+    let (reply, trusted, others) = super::authority::tests::stamped(&fs::read(path(1)).unwrap());
+    fs::write(root.join("pack-000001/manifest.json.tsr"), &reply).unwrap();
+    let (opened, _) = Chain::open(&root).unwrap();
+    let checked = verify(&opened, None, &[public()]);
+    assert_eq!(checked.problems, []);
+    let [(1, stamp, kept)] = checked.stamps.as_slice() else { panic!("{:?}", checked.stamps) };
+    assert_eq!((stamp.time, kept), ("2026-08-31T06:12:44Z".parse().unwrap(), &reply));
+    assert_eq!(trusted.vouch_for("manifest.json", kept, stamp).unwrap(), "Stamps");
+    assert!(others.vouch_for("manifest.json", kept, stamp).is_err());
+    // Put beside another pack it is about nothing.
+    fs::rename(root.join("pack-000001/manifest.json.tsr"), root.join("pack-000002/manifest.json.tsr")).unwrap();
+    assert!(
+        problems(&root).iter().any(|p| p.contains("pack-000002/manifest.json.tsr: the time stamp is of a file with")),
+        "{:?}",
+        problems(&root)
+    );
+}
+
 /// Every moment at which a run can be killed while it seals its pack. Nothing is called tampered with, nothing is left out.
 #[test]
 fn a_run_that_is_killed_while_it_seals_is_told_as_unfinished_at_every_step() {

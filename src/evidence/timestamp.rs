@@ -1,11 +1,13 @@
 //! Time stamps (RFC 3161): an authority says that a manifest existed at a moment. The request is made here, and of the
-//! reply is checked that it was granted and that it is about this manifest. Whether the authority is who it says is for
-//! `openssl ts -verify` and the certificates that the verifier trusts: see [`verify_command`].
+//! reply is checked that it was granted and that it is about this manifest. Whether an authority signed it whom the verifier
+//! trusts is for [`super::authority`], or for `openssl ts -verify`: see [`verify_command`].
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
+
+use super::der::{BIT_STRING, BOOLEAN, CONTEXT_0, Der, INTEGER, Malformed, NULL, OCTETS, OID, SEQUENCE, SET, TIME, UTF8};
 
 /// Appended to the name of a file: the request for its time stamp.
 pub const REQUEST: &str = ".tsq";
@@ -38,21 +40,9 @@ pub struct Stamp {
     pub serial: String,
 }
 
-const SHA256_OID: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
-const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
-const TST_INFO: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x04];
-
-const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OCTETS: u8 = 0x04;
-const NULL: u8 = 0x05;
-const OID: u8 = 0x06;
-const UTF8: u8 = 0x0c;
-const TIME: u8 = 0x18;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const CONTEXT_0: u8 = 0xa0;
+pub(super) const SHA256_OID: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+pub(super) const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+pub(super) const TST_INFO: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x04];
 
 /// The request (DER) for a time stamp of these bytes, with the certificate of the authority in the reply. Without a nonce
 /// the same bytes give the same request.
@@ -119,9 +109,6 @@ pub fn fetch(url: &str, request: Vec<u8>) -> Result<Vec<u8>, StampError> {
     answer.map_err(|problem| error(problem, "check the address and the network, or send the request by other means"))
 }
 
-/// Not what RFC 3161 says.
-struct Malformed(&'static str);
-
 /// What a time stamp is about.
 struct Info<'a> {
     policy: &'a [u8],
@@ -133,7 +120,7 @@ struct Info<'a> {
 }
 
 /// The token of a reply, or why the authority gave none.
-fn token(reply: &[u8]) -> Result<Result<&[u8], String>, Malformed> {
+pub(super) fn token(reply: &[u8]) -> Result<Result<&[u8], String>, Malformed> {
     let mut outer = Der(reply);
     let mut response = Der(outer.take(SEQUENCE)?);
     outer.end()?;
@@ -185,39 +172,6 @@ fn info(token: &[u8]) -> Result<Info<'_>, Malformed> {
     Ok(Info { policy, algorithm, imprint: hash, serial, time, nonce })
 }
 
-/// What is left of a sequence of elements.
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    fn take(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
-        const SHORT: Malformed = Malformed("it is cut off");
-        let [found, first, rest @ ..] = self.0 else { return Err(SHORT) };
-        if *found != tag {
-            return Err(Malformed("an element is of another kind"));
-        }
-        let (length, rest) = match *first {
-            length @ 0..=0x7f => (usize::from(length), rest),
-            // Four bytes of length are more than a reply may have.
-            long @ 0x81..=0x84 => {
-                let (length, rest) = rest.split_at_checked(usize::from(long & 0x7f)).ok_or(SHORT)?;
-                (length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)), rest)
-            }
-            _ => return Err(Malformed("it is not DER")),
-        };
-        let (value, rest) = rest.split_at_checked(length).ok_or(SHORT)?;
-        self.0 = rest;
-        Ok(value)
-    }
-
-    fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, Malformed> {
-        if self.0.first() == Some(&tag) { self.take(tag).map(Some) } else { Ok(None) }
-    }
-
-    fn end(&self) -> Result<(), Malformed> {
-        if self.0.is_empty() { Ok(()) } else { Err(Malformed("something follows it")) }
-    }
-}
-
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u8::try_from(content.len()).ok().filter(|length| *length < 0x80).expect("internal error: a request is short");
     [&[tag, length], content].concat()
@@ -232,7 +186,7 @@ fn integer(number: u64) -> Vec<u8> {
 }
 
 /// `20260831061244Z`, with or without a fraction.
-fn time(text: &[u8]) -> Option<Timestamp> {
+pub(super) fn time(text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

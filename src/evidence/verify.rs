@@ -7,7 +7,7 @@ use super::dsse::Envelope;
 use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
 use super::pack::{LOCK, begins_only, stated};
 use super::sign::{DSSE, MINISIG, PublicKey, SignError};
-use super::timestamp::{self, REPLY, REQUEST};
+use super::timestamp::{self, REPLY, REQUEST, Stamp};
 use super::{Error, sums};
 
 /// Something that does not hold.
@@ -28,7 +28,7 @@ pub(crate) enum Note {
     Clock(u64),
     /// A pack looked at less than the one before it: what is missing.
     Narrower(u64, Vec<String>),
-    /// An authority stamped a pack: number, and when. Whether it was that authority is for its certificate to tell.
+    /// An authority stamped a pack: number, and when. Whether it was one that can be trusted was not looked at.
     Stamped(u64, jiff::Timestamp),
     /// The rules are others than in the last pack over the same source: which kinds of them.
     Rules(u64, Vec<String>),
@@ -51,6 +51,9 @@ pub(crate) struct Checked {
     pub(crate) signed: Vec<u64>,
     /// Hash of the last manifest.
     pub(crate) head: Option<(u64, String)>,
+    /// Time stamps that are about the manifests beside them, each with the reply that it is of: who gave it is for its
+    /// signature to tell.
+    pub(crate) stamps: Vec<(u64, Stamp, Vec<u8>)>,
     /// What does not hold.
     pub(crate) problems: Vec<Problem>,
     /// What else should be known.
@@ -253,7 +256,7 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
         let file = of(&format!("manifest.json{suffix}"));
         match (suffix, chain.tree.read(&of("manifest.json"))) {
             (REPLY, Ok(bytes)) => match timestamp::check("manifest.json", &bytes, &found, None) {
-                Ok(stamp) => checked.notes.push(Note::Stamped(entry.sequence, stamp.time)),
+                Ok(stamp) => checked.stamps.push((entry.sequence, stamp, found)),
                 Err(error) => checked.problems.push(Error::broken(file, error.problem)),
             },
             (_, Ok(bytes)) if found != timestamp::request(&bytes, None) => {

@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use super::super::{Failure, Outcome, Terminal, now, output};
 use crate::evidence::anchor::{self, Head};
+#[cfg(feature = "aws")]
+use crate::evidence::authority::Authorities;
 use crate::evidence::sign::PublicKey;
 use crate::evidence::{self, Caller, Chain, Checked, Day, History, Note, PackResult, folder_of};
 use crate::report::grid;
@@ -38,6 +40,11 @@ pub(crate) struct VerifyArgs {
     /// Anchors to hold the chain against: a file, or `s3://BUCKET/PREFIX/`; several times for several places
     #[arg(long = "anchor", value_name = "PLACE", value_hint = ValueHint::AnyPath)]
     anchors: Vec<String>,
+    /// Certificates (PEM or DER) of authorities that you trust, not from the pack: time stamps must be signed by one of them, or
+    /// by one that they vouch for
+    #[cfg(feature = "aws")]
+    #[arg(long = "tsa-ca", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    authorities: Option<PathBuf>,
     /// Profile of the AWS configuration files, for anchors in a bucket
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -77,6 +84,59 @@ fn against_anchors(args: &VerifyArgs, chain: &Chain, checked: &mut Checked) -> R
     Ok(Some(anchored))
 }
 
+/// A time stamp, and whose it is, where that was looked at.
+#[derive(Serialize)]
+struct StampOut {
+    pack: u64,
+    time: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+/// Holds the time stamps against the authorities that are trusted.
+#[cfg(feature = "aws")]
+fn against_authorities(args: &VerifyArgs, checked: &mut Checked) -> Result<Vec<StampOut>, Failure> {
+    let authorities = args.authorities.as_deref().map(Authorities::read).transpose();
+    let authorities = authorities.map_err(|error| Failure { code: 2, ..error.into() })?;
+    Ok(vouched(authorities.as_ref(), checked))
+}
+
+#[cfg(feature = "aws")]
+fn vouched(authorities: Option<&Authorities>, checked: &mut Checked) -> Vec<StampOut> {
+    let stamps = std::mem::take(&mut checked.stamps);
+    if authorities.is_some() && stamps.is_empty() {
+        checked.problems.push(evidence::Error::broken("manifest.json.tsr", "no pack has a time stamp, and authorities were named"));
+    }
+    let mut found = Vec::new();
+    for (pack, stamp, reply) in stamps {
+        let name = format!("{}/manifest.json", folder_of(pack));
+        let by = match authorities.map(|authorities| authorities.vouch_for(&name, &reply, &stamp)) {
+            None => {
+                checked.notes.push(Note::Stamped(pack, stamp.time));
+                None
+            }
+            Some(Ok(by)) => Some(by),
+            Some(Err(error)) => {
+                checked.problems.push(evidence::Error::broken(&error.name, &error.problem));
+                continue;
+            }
+        };
+        found.push(StampOut { pack, time: stamp.time, by });
+    }
+    found
+}
+
+/// This build has nothing that checks certificates.
+#[cfg(not(feature = "aws"))]
+fn against_authorities(_: &VerifyArgs, checked: &mut Checked) -> Result<Vec<StampOut>, Failure> {
+    let stamps = std::mem::take(&mut checked.stamps).into_iter();
+    let found = stamps.map(|(pack, stamp, _)| {
+        checked.notes.push(Note::Stamped(pack, stamp.time));
+        StampOut { pack, time: stamp.time, by: None }
+    });
+    Ok(found.collect())
+}
+
 #[derive(Serialize)]
 struct VerifyOut<'a> {
     schema: &'static str,
@@ -89,6 +149,8 @@ struct VerifyOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     anchored: Option<Option<u64>>,
     head: Option<HeadOut<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stamped: &'a [StampOut],
     problems: Vec<ProblemOut<'a>>,
     notes: Vec<String>,
 }
@@ -117,10 +179,11 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     }
     let mut checked = evidence::verify(&chain, only, &keys);
     let anchored = against_anchors(args, &chain, &mut checked)?;
+    let stamps = against_authorities(args, &mut checked)?;
     let holds = checked.problems.is_empty();
     match args.format {
-        Form::Json => output::to_stdout(|out| json(&checked, anchored, out))?,
-        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), anchored, out))?,
+        Form::Json => output::to_stdout(|out| json(&checked, anchored, &stamps, out))?,
+        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), anchored, &stamps, out))?,
     }
     if holds {
         return Ok(0);
@@ -134,7 +197,7 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     Ok(4)
 }
 
-fn json(checked: &Checked, anchored: Option<Option<u64>>, out: &mut dyn Write) -> io::Result<()> {
+fn json(checked: &Checked, anchored: Option<Option<u64>>, stamps: &[StampOut], out: &mut dyn Write) -> io::Result<()> {
     let document = VerifyOut {
         schema: "keur/verify/1",
         holds: checked.problems.is_empty(),
@@ -145,6 +208,7 @@ fn json(checked: &Checked, anchored: Option<Option<u64>>, out: &mut dyn Write) -
         signed: &checked.signed,
         anchored,
         head: checked.head.as_ref().map(|(sequence, hash)| HeadOut { sequence: *sequence, manifest_sha256: hash }),
+        stamped: stamps,
         problems: checked.problems.iter().map(|p| ProblemOut { file: &p.file, reason: &p.reason }).collect(),
         notes: checked.notes.iter().map(note).collect(),
     };
@@ -152,7 +216,7 @@ fn json(checked: &Checked, anchored: Option<Option<u64>>, out: &mut dyn Write) -
     out.write_all(b"\n")
 }
 
-fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, out: &mut dyn Write) -> io::Result<()> {
+fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, stamps: &[StampOut], out: &mut dyn Write) -> io::Result<()> {
     let packs = match checked.packs.as_slice() {
         [] => "no pack".to_owned(),
         [one] => folder_of(*one),
@@ -170,6 +234,11 @@ fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, out: &mu
     }
     if !checked.signed.is_empty() {
         writeln!(out, "  ✓ {} signed by a key that was given.", packs_of(&checked.signed))?;
+    }
+    for stamp in stamps {
+        if let Some(by) = &stamp.by {
+            writeln!(out, "  ✓ Pack {} has a time stamp of {}, signed by {}.", stamp.pack, stamp.time, clear(by))?;
+        }
     }
     match (anchored, &checked.head) {
         (Some(Some(last)), Some((head, _))) if last >= *head => writeln!(out, "  ✓ The head is anchored.")?,
@@ -232,7 +301,10 @@ fn note(note: &Note) -> String {
         Note::Clock(sequence) => format!("Pack {sequence} began before the one before it was sealed: the clock was set back."),
         Note::Narrower(sequence, gone) => format!("Pack {sequence} looked at less than the one before it: without {}.", gone.join(", ")),
         Note::Stamped(sequence, time) => {
-            format!("Pack {sequence} has a time stamp of {time}; whose it is, openssl tells: keur evidence timestamp --check.")
+            format!(
+                "Pack {sequence} has a time stamp of {time}; who gave it was not checked: name the certificate of the authority with \
+                 --tsa-ca, or use openssl."
+            )
         }
         Note::Rules(sequence, kinds) => format!("Pack {sequence} was judged by other rules than the one before it: {}.", kinds.join(", ")),
         Note::AsOf(sequence, as_of) => format!("Pack {sequence} measures ages against {as_of}, which is not when its run began."),
@@ -595,4 +667,43 @@ fn day(at: Timestamp) -> String {
 fn span(duration: SignedDuration) -> String {
     let hours = hours(duration);
     if hours < 48.0 { format!("{hours} hours") } else { format!("{} days", days(duration)) }
+}
+
+#[cfg(all(test, feature = "aws"))]
+mod tests {
+    use super::*;
+    use crate::evidence::authority::tests::stamped;
+
+    #[test]
+    fn it_is_said_whose_time_stamps_are_and_whether_anybody_looked() {
+        let manifest = b"{}";
+        let (reply, trusted, others) = stamped(manifest);
+        let stamp = evidence::timestamp::check("manifest.json", manifest, &reply, None).unwrap();
+        let checked = || Checked { packs: vec![7], stamps: vec![(7, stamp.clone(), reply.clone())], ..Checked::default() };
+        let printed = |checked: &Checked, stamps: &[StampOut]| {
+            let mut out = Vec::new();
+            print(checked, true, None, stamps, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let mut nobody = checked();
+        let stamps = vouched(None, &mut nobody);
+        let text = printed(&nobody, &stamps);
+        assert!(
+            text.contains("Pack 7 has a time stamp of 2026-08-31T06:12:44Z; who gave it was not checked") && nobody.problems.is_empty(),
+            "{text}"
+        );
+        let mut known = checked();
+        let stamps = vouched(Some(&trusted), &mut known);
+        let text = printed(&known, &stamps);
+        assert!(text.contains("signed by Stamps") && !text.contains("not checked") && known.problems.is_empty(), "{text}");
+        let mut wrong = checked();
+        let stamps = vouched(Some(&others), &mut wrong);
+        let text = printed(&wrong, &stamps);
+        assert!(text.contains("✗ pack-000007/manifest.json.tsr: the certificates given do not vouch for it"), "{text}");
+        assert!(!text.contains("has a time stamp") && wrong.problems.len() == 1, "{text}");
+        // Whoever names authorities expects time stamps of them.
+        let mut none = Checked { stamps: Vec::new(), ..checked() };
+        vouched(Some(&trusted), &mut none);
+        assert!(none.problems[0].reason.contains("no pack has a time stamp"), "{:?}", none.problems);
+    }
 }

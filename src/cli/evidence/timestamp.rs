@@ -28,6 +28,11 @@ pub(in crate::cli) struct TimestampArgs {
     /// Check the time stamp that the pack has
     #[arg(long)]
     check: bool,
+    /// Certificates (PEM or DER) of authorities that you trust: the time stamp must be signed by one of them, or by one that
+    /// they vouch for
+    #[cfg(feature = "aws")]
+    #[arg(long = "tsa-ca", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    authorities: Option<PathBuf>,
 }
 
 impl From<StampError> for Failure {
@@ -55,10 +60,44 @@ impl Manifest {
         self.path.with_file_name(format!("{}{suffix}", self.name))
     }
 
-    fn keep(&self, reply: &[u8], nonce: Option<u64>) -> Result<Stamp, Failure> {
+    fn keep(&self, reply: &[u8], nonce: Option<u64>, trusted: &Trusted) -> Result<(Stamp, Option<String>), Failure> {
         let stamp = check(&self.name, &self.bytes, reply, nonce)?;
+        let by = trusted.vouch_for(self, reply, &stamp)?;
         write_new(&self.beside(REPLY), reply, Mode::All)?;
-        Ok(stamp)
+        Ok((stamp, by))
+    }
+}
+
+/// Whom the user trusts to give time stamps, if anybody was named.
+#[derive(Default)]
+struct Trusted {
+    #[cfg(feature = "aws")]
+    authorities: Option<crate::evidence::authority::Authorities>,
+}
+
+impl Trusted {
+    #[cfg(feature = "aws")]
+    fn of(args: &TimestampArgs) -> Result<Self, Failure> {
+        let read =
+            |path: &PathBuf| crate::evidence::authority::Authorities::read(path).map_err(|error| Failure { code: 2, ..error.into() });
+        Ok(Self { authorities: args.authorities.as_ref().map(read).transpose()? })
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn of(_: &TimestampArgs) -> Result<Self, Failure> {
+        Ok(Self::default())
+    }
+
+    /// Who signed the time stamp, if that was looked at.
+    #[cfg(feature = "aws")]
+    fn vouch_for(&self, manifest: &Manifest, reply: &[u8], stamp: &Stamp) -> Result<Option<String>, Failure> {
+        let vouched = self.authorities.as_ref().map(|authorities| authorities.vouch_for(&manifest.name, reply, stamp));
+        Ok(vouched.transpose()?)
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn vouch_for(&self, _: &Manifest, _: &[u8], _: &Stamp) -> Result<Option<String>, Failure> {
+        Ok(None)
     }
 }
 
@@ -68,12 +107,12 @@ fn read(path: &Path, hint: &str) -> Result<Vec<u8>, Failure> {
 
 /// Asks an authority for a time stamp of a manifest, and keeps the reply beside it.
 #[cfg(feature = "aws")]
-pub(super) fn stamp(pack: &Path, url: &str, nonce: Option<u64>) -> Result<Stamp, Failure> {
+fn stamp(pack: &Path, url: &str, nonce: Option<u64>, trusted: &Trusted) -> Result<(Stamp, Option<String>), Failure> {
     let manifest = Manifest::read(pack)?;
     not_stamped(&manifest)?;
     let reply =
         crate::evidence::timestamp::fetch(url, request(&manifest.bytes, nonce)).map_err(|error| Failure { code: 5, ..error.into() })?;
-    manifest.keep(&reply, nonce)
+    manifest.keep(&reply, nonce, trusted)
 }
 
 fn not_stamped(manifest: &Manifest) -> Result<(), Failure> {
@@ -86,16 +125,17 @@ fn not_stamped(manifest: &Manifest) -> Result<(), Failure> {
 }
 
 pub(super) fn run(args: TimestampArgs, terminal: &Terminal) -> Outcome {
+    let trusted = Trusted::of(&args)?;
     #[cfg(feature = "aws")]
     if let Some(url) = &args.url {
         let nonce = args.nonce.then(crate::evidence::timestamp::nonce).transpose()?;
-        let stamp = stamp(&args.pack, url, nonce)?;
+        let stamp = stamp(&args.pack, url, nonce, &trusted)?;
         return said(&Manifest::read(&args.pack)?, &stamp, terminal);
     }
     let manifest = Manifest::read(&args.pack)?;
     if let Some(path) = &args.reply {
         not_stamped(&manifest)?;
-        let stamp = manifest.keep(&read(path, "give the path of the authority's reply")?, None)?;
+        let stamp = manifest.keep(&read(path, "give the path of the authority's reply")?, None, &trusted)?;
         return said(&manifest, &stamp, terminal);
     }
     if args.check {
@@ -103,8 +143,10 @@ pub(super) fn run(args: TimestampArgs, terminal: &Terminal) -> Outcome {
         let hint = "ask an authority for one: `keur evidence timestamp --url URL PACK`";
         let length = path.metadata().map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint(hint))?.len();
         if usize::try_from(length).is_ok_and(|length| length <= LARGEST_REPLY) {
-            let stamp = check(&manifest.name, &manifest.bytes, &read(&path, hint)?, None)?;
-            return said(&manifest, &stamp, terminal);
+            let reply = read(&path, hint)?;
+            let stamp = check(&manifest.name, &manifest.bytes, &reply, None)?;
+            let by = trusted.vouch_for(&manifest, &reply, &stamp)?;
+            return said(&manifest, &(stamp, by), terminal);
         }
         return Err(Failure { code: 4, message: format!("{}: it is no time stamp: it is too large", path.display()), hint: None });
     }
@@ -117,13 +159,13 @@ pub(super) fn run(args: TimestampArgs, terminal: &Terminal) -> Outcome {
     )
 }
 
-fn said(manifest: &Manifest, stamp: &Stamp, terminal: &Terminal) -> Outcome {
-    terminal.say(&format!(
-        "{}: of this file, at {} (policy {}, number {}); who says so is for openssl to check, with the authority's certificate:",
-        manifest.beside(REPLY).display(),
-        stamp.time,
-        stamp.policy,
-        stamp.serial
-    ));
+fn said(manifest: &Manifest, (stamp, by): &(Stamp, Option<String>), terminal: &Terminal) -> Outcome {
+    let place = manifest.beside(REPLY);
+    let what = format!("{}: of this file, at {} (policy {}, number {})", place.display(), stamp.time, stamp.policy, stamp.serial);
+    if let Some(by) = by {
+        terminal.say(&format!("{what}, signed by {by}"));
+        return Ok(0);
+    }
+    terminal.say(&format!("{what}; who gave it was not checked: name the certificate of the authority with --tsa-ca, or use openssl:"));
     output::stdout(format!("{}\n", verify_command(&manifest.name)).as_bytes())
 }
