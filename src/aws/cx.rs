@@ -353,6 +353,24 @@ where
     }
 }
 
+/// Codes of errors that ask for patience.
+pub(super) const THROTTLED: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "EC2ThrottledException",
+    "TransactionInProgressException",
+];
+
 fn service_reason(code: Option<&str>, message: &str, status: u16) -> Reason {
     const DENIED: &[&str] = &[
         "AccessDenied",
@@ -371,22 +389,6 @@ fn service_reason(code: Option<&str>, message: &str, status: u16) -> Reason {
         "SignatureDoesNotMatch",
         "UnauthorizedOperation",
         "UnrecognizedClientException",
-    ];
-    const THROTTLED: &[&str] = &[
-        "BandwidthLimitExceeded",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "EC2ThrottledException",
-        "TransactionInProgressException",
     ];
     let code_is = |list: &[&str]| code.is_some_and(|code| list.contains(&code));
     if code_is(DENIED) || (code.is_none() && matches!(status, 401 | 403)) {

@@ -31,6 +31,8 @@ mod rds;
 mod s3;
 
 #[cfg(feature = "aws")]
+pub(crate) mod crosscheck;
+#[cfg(feature = "aws")]
 mod cx;
 #[cfg(feature = "aws")]
 mod pace;
@@ -62,9 +64,11 @@ pub(crate) use session::caller;
 #[cfg(feature = "aws")]
 pub(crate) use session::post;
 #[cfg(feature = "aws")]
+pub(crate) use session::reread;
+#[cfg(feature = "aws")]
 pub use session::{AccountSpec, Observer, Plan, Request, Silent, SourceTape, StartError, Sweep, collect, replay};
 #[cfg(feature = "aws")]
-pub use tape::{Asked, Exchange, Outcome, Tape, TapeError};
+pub use tape::{Asked, Exchange, Outcome, Reads, Tape, TapeError};
 
 /// Where a service is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,7 +34,7 @@ use tokio::sync::Semaphore;
 
 use super::cx::{Collected, Cx, explain, reason_of};
 use super::pace::Pace;
-use super::tape::{Deck, Place, Player, Record, Tape};
+use super::tape::{Deck, Place, Player, Reads, Record, Tape};
 use super::{Scope, Service};
 use crate::estate::{ALL_REGIONS, Account, Estate, GLOBAL, Gap, Identity, Listing, Reason, Registry, Resource, Run};
 
@@ -220,6 +220,17 @@ pub async fn replay(
     registry: &Arc<Registry>,
     observer: &dyn Observer,
 ) -> Result<Estate, StartError> {
+    reread(source, services, as_of, registry, observer).await.map(|(estate, _)| estate)
+}
+
+/// Asks a tape instead of AWS, and tells what was read of it.
+pub(crate) async fn reread(
+    source: SourceTape<'_>,
+    services: &[&'static Service],
+    as_of: Option<Timestamp>,
+    registry: &Arc<Registry>,
+    observer: &dyn Observer,
+) -> Result<(Estate, Reads), StartError> {
     let tape = source.0;
     let mut run = tape.run.clone();
     run.as_of = as_of.unwrap_or(run.as_of);
@@ -236,14 +247,24 @@ pub async fn replay(
     let base = base.build();
     let entries: Vec<Entry> =
         run.accounts.iter().filter(|a| a.gap.is_none()).map(|a| Entry { id: a.id.as_str().into(), sdk: base.clone() }).collect();
+    let player = Arc::new(Player::new(tape));
     let maker = Maker {
-        deck: Deck::Play(Arc::new(Player::new(tape))),
+        deck: Deck::Play(Arc::clone(&player)),
         registry: Arc::clone(registry),
         everywhere: Arc::new(Semaphore::new(EVERYWHERE)),
         paced: false,
     };
+    // The list that the accounts were taken from is evidence like any other answer.
+    let listed = match (&run.identity, tape.plan.organisation) {
+        (Some(identity), true) => {
+            let entry = Entry { id: identity.account.as_str().into(), sdk: base.clone() };
+            list_accounts(&maker.cx(&entry, GLOBAL, &super::organizations::SERVICE)).await.ok()
+        }
+        _ => None,
+    };
     let gathered = gather(&maker, services, &entries, &tape.plan.sweep, &tape.plan.allowed, observer).await?;
-    Ok(gathered.estate(run))
+    let organisation = listed.map(|accounts| accounts.into_iter().map(|(id, _)| id).collect());
+    Ok((gathered.estate(run), Reads { organisation, ..player.reads() }))
 }
 
 fn finished(exchanges: &[super::Exchange], started: Timestamp) -> Timestamp {

@@ -4,7 +4,7 @@
 //! never by who asked: authorisation headers are not looked at. The recorder sits on the clients of
 //! services only; STS and SSO, whose answers carry credentials, go past it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -340,6 +340,18 @@ impl Tape {
         encoder.finish()
     }
 
+    /// The place of the answer to each request: later exchanges replace earlier ones, because retries end with the answer.
+    pub(super) fn answers(&self) -> Vec<usize> {
+        let mut answers: HashMap<&str, usize> = HashMap::new();
+        for (at, exchange) in self.exchanges.iter().enumerate() {
+            let newer = answers.get(exchange.key.as_str()).is_none_or(|earlier| self.exchanges[*earlier].time <= exchange.time);
+            if newer {
+                answers.insert(&exchange.key, at);
+            }
+        }
+        answers.into_values().collect()
+    }
+
     /// One exchange a line.
     pub fn index(&self) -> Vec<u8> {
         let mut lines = Vec::new();
@@ -407,21 +419,33 @@ impl Record {
 /// Answers from a tape.
 #[derive(Debug)]
 pub(crate) struct Player {
-    answers: HashMap<String, Exchange>,
+    answers: HashMap<String, (usize, Exchange)>,
     bodies: BTreeMap<ResponseId, Arc<[u8]>>,
+    reads: Mutex<Reads>,
+}
+
+/// What a replay read of a tape.
+#[derive(Debug, Clone, Default)]
+pub struct Reads {
+    /// Places of the exchanges that were read.
+    pub(super) read: BTreeSet<usize>,
+    /// Those that say that they are of another operation than the one that asked: place, and what asked.
+    pub(super) misnamed: BTreeMap<usize, String>,
+    /// Service and operation of every request, whether there was an answer or not.
+    pub(super) asked: BTreeSet<(&'static str, &'static str)>,
+    /// The accounts that the organisation lists, if the run was over all of them and the tape has the list.
+    pub(super) organisation: Option<Vec<String>>,
 }
 
 impl Player {
     pub(crate) fn new(tape: &Tape) -> Self {
-        // Later exchanges of a key replace earlier ones: retries end with the answer.
-        let mut answers: HashMap<String, Exchange> = HashMap::new();
-        for exchange in &tape.exchanges {
-            let newer = answers.get(&exchange.key).is_none_or(|earlier| earlier.time <= exchange.time);
-            if newer {
-                answers.insert(exchange.key.clone(), exchange.clone());
-            }
-        }
-        Self { answers, bodies: tape.bodies.clone() }
+        let answers = tape.answers().into_iter().map(|at| (tape.exchanges[at].key.clone(), (at, tape.exchanges[at].clone())));
+        Self { answers: answers.collect(), bodies: tape.bodies.clone(), reads: Mutex::default() }
+    }
+
+    /// What was read so far.
+    pub(crate) fn reads(&self) -> Reads {
+        self.reads.lock().expect("internal error: no panic while held").clone()
     }
 }
 
@@ -680,7 +704,17 @@ impl Playback {
         let call = CALL.try_with(Clone::clone).ok();
         let (key, asked) = asked(&self.place, request);
         let operation = call.as_ref().map_or("-", |c| c.operation);
-        let Some(exchange) = self.player.answers.get(&key) else {
+        let found = self.player.answers.get(&key);
+        if let Ok(mut reads) = self.player.reads.lock() {
+            reads.asked.insert((self.place.service, operation));
+            if let Some((at, exchange)) = found {
+                reads.read.insert(*at);
+                if exchange.operation != operation {
+                    reads.misnamed.insert(*at, operation.to_owned());
+                }
+            }
+        }
+        let Some((_, exchange)) = found else {
             let message = format!("{NOT_ON_TAPE}: {operation} ({} {})", asked.method, asked.address);
             return Err(ConnectorError::user(message.into()));
         };

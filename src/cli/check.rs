@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::drift::IgnoreArgs;
-use super::evidence::{self, EvidenceArgs};
+use super::evidence::{self, EvidenceArgs, SignedByArgs};
 use super::judge::{DeclaredBy, Given};
 use super::setup::Setup;
 use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
@@ -44,6 +44,8 @@ pub(super) struct CheckArgs {
     all: bool,
     #[command(flatten)]
     evidence: EvidenceArgs,
+    #[command(flatten)]
+    signed: SignedByArgs,
     /// Print how long each step took, and the most memory that was used
     #[arg(long)]
     times: bool,
@@ -164,10 +166,11 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     let profile = args.when.profile.as_deref().or(setup.config.profile.as_deref());
     #[cfg(not(feature = "aws"))]
     let profile = setup.config.profile.as_deref();
+    let keys = args.signed.keys()?;
     let signer = args.evidence.signer(profile, &setup)?;
     let packing = args.evidence.begin(args.source.word(), &setup, signer.as_deref())?;
     let given = Given { declared, fail_on: args.fail_on, all: args.all, asks, edition: Edition::CURRENT };
-    let sourced = source::estate(&args.source, &args.code, &args.when, &setup, asks, terminal);
+    let sourced = source::estate(&args.source, &args.code, &args.when, &setup, asks, &keys, terminal);
     let sourced = match (sourced, &packing) {
         (Err(failure), Some(_)) => {
             // The run stays in the chain, whatever it came to.

@@ -11,7 +11,7 @@ use super::progress::Bars;
 use super::setup::Setup;
 use super::source::{SourceArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
-use crate::aws::{self, AccountSpec, Observer, Request, SERVICES, Service, Silent, SourceTape, StartError, Sweep, Tape};
+use crate::aws::{self, AccountSpec, Observer, Reads, Request, SERVICES, Service, Silent, SourceTape, StartError, Sweep, Tape};
 use crate::estate::Estate;
 
 /// Options of `keur collect`.
@@ -150,14 +150,24 @@ pub(super) fn estate(
     };
     match tape {
         None => live(Request { services, record, ..request(setup, when) }, setup, terminal),
-        Some(tape) => Ok((replayed(&tape, &services, when.as_of, setup)?, Some(tape))),
+        Some(tape) => Ok((reread(&tape, &services, when.as_of, setup)?.0, Some(tape))),
     }
 }
 
-/// The estate that a recording shows.
-pub(super) fn replayed(tape: &Tape, services: &[&'static Service], as_of: Option<Timestamp>, setup: &Setup) -> Result<Estate, Failure> {
-    let replayed = aws::replay(SourceTape(tape), services, as_of, &setup.registry, &Silent);
+/// The estate that a recording shows, and what of it was read.
+pub(super) fn reread(
+    tape: &Tape,
+    services: &[&'static Service],
+    as_of: Option<Timestamp>,
+    setup: &Setup,
+) -> Result<(Estate, Reads), Failure> {
+    let replayed = aws::reread(SourceTape(tape), services, as_of, &setup.registry, &Silent);
     runtime()?.block_on(replayed).map_err(started)
+}
+
+/// What a live run by these rules asks for.
+pub(super) fn planned(setup: &Setup) -> Request {
+    request(setup, &WhenArgs::default())
 }
 
 /// A state in a bucket: `BUCKET/KEY`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 
 use super::check::{Output, comparison_output_of, refuse_two_on_stdout};
+use super::evidence::SignedByArgs;
 use super::setup::Setup;
 use super::source::{self, CodeArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
@@ -28,6 +29,8 @@ pub(super) struct DiffArgs {
     common: CommonArgs,
     #[command(flatten)]
     when: WhenArgs,
+    #[command(flatten)]
+    signed: SignedByArgs,
     /// Output: `table`, `json`, or `json=diff.json` for a file; may be given several times
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = comparison_output_of, default_value = "table")]
     format: Vec<Output>,
@@ -42,8 +45,9 @@ pub(super) fn run(args: DiffArgs, terminal: &Terminal) -> Outcome {
     }
     refuse_two_on_stdout(&args.format)?;
     let setup = Setup::load(&args.common.sources(), terminal)?;
+    let keys = args.signed.keys()?;
     let read = |path: &Path| -> Result<Estate, Failure> {
-        let mut estate = source::any(path, &CodeArgs::default(), &args.when, &setup, terminal)?;
+        let mut estate = source::any(path, &CodeArgs::default(), &args.when, &setup, &keys, terminal)?;
         if let Some(as_of) = args.when.as_of {
             estate.run.as_of = as_of;
         }

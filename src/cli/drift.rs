@@ -97,7 +97,7 @@ pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
     // A mistake in a state is told before AWS is asked.
     let declared = source::states(&args.state, &args.place, &args.when, &setup)?;
     let (ignores, _) = args.ignore.read(terminal)?;
-    let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::EVERYTHING, terminal)?.estate;
+    let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::EVERYTHING, &[], terminal)?.estate;
     let drift = compare(&declared, &ignores, &seen, terminal);
     let report = DriftReport { declared: &declared, seen: &seen, drift: &drift, ignores: &ignores };
     output::each(&args.format, terminal.style, |format, style, out| report.write(format, style, out))?;

@@ -10,6 +10,7 @@ use super::{Failure, Terminal};
 use crate::cloudformation;
 use crate::declared::build;
 use crate::estate::Estate;
+use crate::evidence::sign::PublicKey;
 use crate::isolation;
 use crate::terraform::{self, Assumed};
 use crate::untrusted;
@@ -192,9 +193,10 @@ pub(super) fn estate(
     when: &WhenArgs,
     setup: &Setup,
     asks: Asks,
+    keys: &[PublicKey],
     terminal: &Terminal,
 ) -> Result<Sourced, Failure> {
-    let mut sourced = raw(source, code, when, setup, asks, terminal)?;
+    let mut sourced = raw(source, code, when, setup, asks, keys, terminal)?;
     sourced.settle(when.as_of, setup);
     Ok(sourced)
 }
@@ -274,7 +276,15 @@ impl Asks {
     pub(super) const EVERYTHING: Self = Self { everything: true, record: false };
 }
 
-fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, asks: Asks, terminal: &Terminal) -> Result<Sourced, Failure> {
+fn raw(
+    source: &SourceArgs,
+    code: &CodeArgs,
+    when: &WhenArgs,
+    setup: &Setup,
+    asks: Asks,
+    keys: &[PublicKey],
+    terminal: &Terminal,
+) -> Result<Sourced, Failure> {
     let alone = Sourced::alone;
     if let Some(path) = &source.plan {
         let plan =
@@ -295,7 +305,7 @@ fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, ask
     #[cfg(feature = "aws")]
     {
         if let Some(path) = source.replay.as_deref().filter(|path| super::evidence::is_pack(path)) {
-            return super::evidence::estate_of(path, setup);
+            return super::evidence::estate_of(path, setup, keys, terminal);
         }
         let services = if asks.everything { crate::aws::SERVICES.to_vec() } else { setup.services() };
         super::collect::estate(source, when, setup, services, asks.record, terminal)
@@ -303,7 +313,7 @@ fn raw(source: &SourceArgs, code: &CodeArgs, when: &WhenArgs, setup: &Setup, ask
     }
     #[cfg(not(feature = "aws"))]
     {
-        let _ = (asks, terminal);
+        let _ = (asks, keys, terminal);
         Err(Failure::usage("this build cannot ask AWS: it has no service built in").hint("name a saved estate with --estate"))
     }
 }
@@ -315,17 +325,24 @@ pub(super) fn saved(path: &Path, setup: &Setup) -> Result<Estate, Failure> {
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint("`keur collect -o estate.json` writes one"))
 }
 
-/// Whatever a path leads to: a recording, a saved estate, a plan or a state.
-pub(super) fn any(path: &Path, code: &CodeArgs, when: &WhenArgs, setup: &Setup, terminal: &Terminal) -> Result<Estate, Failure> {
+/// Whatever a path leads to: a pack, a recording, a saved estate, a plan or a state.
+pub(super) fn any(
+    path: &Path,
+    code: &CodeArgs,
+    when: &WhenArgs,
+    setup: &Setup,
+    keys: &[PublicKey],
+    terminal: &Terminal,
+) -> Result<Estate, Failure> {
     let name = path.display().to_string();
     if super::evidence::is_pack(path) {
-        return super::evidence::estate_of(path, setup).map(|sourced| sourced.estate);
+        return super::evidence::estate_of(path, setup, keys, terminal).map(|sourced| sourced.estate);
     }
     if path.is_dir() || name.ends_with(".tar.zst") {
         #[cfg(feature = "aws")]
         {
             let source = SourceArgs { replay: Some(path.to_owned()), ..SourceArgs::default() };
-            return raw(&source, code, when, setup, Asks::EVERYTHING, terminal).map(|sourced| sourced.estate);
+            return raw(&source, code, when, setup, Asks::EVERYTHING, keys, terminal).map(|sourced| sourced.estate);
         }
         #[cfg(not(feature = "aws"))]
         {

@@ -1,35 +1,50 @@
 //! A chain as it is on disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::manifest::{FileEntry, Manifest, OpenFinding, RuleFile, Started, sha256};
-use super::tree::{Tree, unpacked};
+use super::sign::{DSSE, MINISIG};
+use super::timestamp::{REPLY, REQUEST};
+use super::tree::{Tree, begins_like_a_pack, unpacked};
 
-/// A chain, or the archive of one pack.
+/// A chain, or the archive of one pack, as it was found: nothing that is in it may be relied on. Readers get it from
+/// [`super::Verified`].
 pub(crate) struct Chain {
     /// Its files.
-    pub(crate) tree: Tree,
+    pub(super) tree: Tree,
     /// Its packs, by number.
-    pub(crate) entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
 }
 
 /// A pack of it.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(super) struct Entry {
     /// Its number.
-    pub(crate) sequence: u64,
+    pub(super) sequence: u64,
     /// The record of its start, and its hash; or why there is none.
-    pub(crate) started: Result<(Started, String), Error>,
+    pub(super) started: Result<(Started, String), Error>,
     /// Its manifest, and its hash; none if it was never sealed.
-    pub(crate) manifest: Result<Option<(Manifest, String)>, Error>,
+    pub(super) manifest: Result<Option<(Manifest, String)>, Error>,
+    /// The two records and what lies beside them, by name. They are read once: what is checked is what is used.
+    records: BTreeMap<String, Result<Vec<u8>, Error>>,
 }
 
 impl Entry {
     /// The manifest, if there is one that can be read.
-    pub(crate) fn sealed(&self) -> Option<(&Manifest, &str)> {
+    pub(super) fn sealed(&self) -> Option<(&Manifest, &str)> {
         self.manifest.as_ref().ok()?.as_ref().map(|(manifest, hash)| (manifest, hash.as_str()))
+    }
+
+    /// The bytes of a record, or of what lies beside it; none if there is no such file.
+    pub(super) fn record(&self, name: &str) -> Result<Option<&[u8]>, Error> {
+        self.records.get(name).map(|read| read.as_deref().map_err(Clone::clone)).transpose()
+    }
+
+    /// All of them, as far as they could be read.
+    pub(super) fn records(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.records.iter().filter_map(|(name, read)| Some((name.as_str(), read.as_deref().ok()?)))
     }
 }
 
@@ -49,6 +64,11 @@ pub(super) fn sequence_of(folder: &str) -> Option<u64> {
     let sequence = folder.strip_prefix("pack-")?.parse().ok()?;
     ((1..=LAST).contains(&sequence) && folder_of(sequence) == folder).then_some(sequence)
 }
+
+/// The record of the start of a pack.
+pub(super) const STARTED: &str = "started.json";
+/// What seals a pack.
+pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Folder of the objects.
 pub(super) const OBJECTS: &str = "objects";
@@ -84,6 +104,12 @@ pub(super) fn record<T: serde::de::DeserializeOwned + serde::Serialize>(path: &s
     Ok(record)
 }
 
+/// Whether a path looks like a chain, a pack or the archive of one, rather than anything else that keur reads.
+pub(crate) fn is_pack_at(path: &Path) -> bool {
+    let of_folder = path.join("pack-000001").is_dir() || path.join(STARTED).is_file();
+    of_folder || (path.to_string_lossy().ends_with(".tar.zst") && begins_like_a_pack(path))
+}
+
 impl Chain {
     /// Reads what is at a path, and which of its packs the path means: a chain means all of them.
     pub(crate) fn open(path: &Path) -> Result<(Self, Option<u64>), Error> {
@@ -108,12 +134,6 @@ impl Chain {
         Ok((chain, pack))
     }
 
-    /// Whether a path looks like a chain, a pack or the archive of one, rather than anything else that keur reads.
-    pub(crate) fn is_at(path: &Path) -> bool {
-        let of_folder = path.join("pack-000001").is_dir() || path.join("started.json").is_file();
-        of_folder || (path.is_file() && path.to_string_lossy().ends_with(".tar.zst") && Self::open(path).is_ok())
-    }
-
     pub(super) fn read(tree: Tree) -> Result<Self, Error> {
         let mut sequences: Vec<u64> = tree.paths().iter().filter_map(|path| sequence_of(path.split_once('/')?.0)).collect();
         sequences.dedup();
@@ -124,46 +144,24 @@ impl Chain {
         Ok(Self { tree, entries })
     }
 
+    /// Whether it is the archive of one pack.
+    pub(super) fn is_archive(&self) -> bool {
+        self.tree.is_archive()
+    }
+
     /// The pack of a number.
-    pub(crate) fn entry(&self, sequence: u64) -> Result<&Entry, Error> {
+    pub(super) fn entry(&self, sequence: u64) -> Result<&Entry, Error> {
         let found = self.entries.iter().find(|entry| entry.sequence == sequence);
         found.ok_or_else(|| Error::broken(folder_of(sequence), "it is missing"))
     }
 
-    /// Refuses a chain whose packs do not follow one another. What they hold is for [`super::verify`].
-    pub(crate) fn check_links(&self) -> Result<(), Error> {
-        let mut before: Option<(u64, &str)> = None;
-        for entry in &self.entries {
-            let sealed = entry.manifest.as_ref().map_err(Clone::clone)?;
-            let Some((manifest, hash)) = sealed else {
-                // Only the last may be at work, or have been killed.
-                if self.entries.last().is_some_and(|last| last.sequence == entry.sequence) {
-                    break;
-                }
-                return Err(Error::broken(format!("{}/manifest.json", folder_of(entry.sequence)), "it is missing"));
-            };
-            let named = manifest.previous.as_ref().map(|previous| (previous.sequence, previous.manifest_sha256.as_str()));
-            let follows = before.map_or(1, |(sequence, _)| sequence + 1) == manifest.sequence;
-            if named != before || !follows || manifest.sequence != entry.sequence {
-                return Err(Error::broken(folder_of(entry.sequence), "it does not follow the pack before it: verify the chain"));
-            }
-            before = Some((manifest.sequence, hash));
-        }
-        Ok(())
-    }
-
     /// The objects that its packs say they brought in.
-    pub(crate) fn objects_added(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn objects_added(&self) -> impl Iterator<Item = &String> {
         self.entries.iter().filter_map(Entry::sealed).flat_map(|(manifest, _)| &manifest.objects_added)
     }
 
-    /// The last complete pack.
-    pub(crate) fn last_complete(&self) -> Option<&Entry> {
-        self.entries.iter().rev().find(|entry| entry.sealed().is_some_and(|(manifest, _)| manifest.result.is_some()))
-    }
-
     /// An object, which must have the hash that it is asked for by.
-    pub(crate) fn object(&self, hash: &str) -> Result<Vec<u8>, Error> {
+    pub(super) fn object(&self, hash: &str) -> Result<Vec<u8>, Error> {
         let path = object_path(hash).ok_or_else(|| Error::broken(hash, "it is no SHA-256"))?;
         let bytes = self.tree.read(&path)?;
         if sha256(&bytes) != hash {
@@ -173,7 +171,7 @@ impl Chain {
     }
 
     /// What a file of a pack holds, unpacked; it must be what the manifest says.
-    pub(crate) fn file(&self, manifest: &Manifest, role: &str) -> Result<Vec<u8>, Error> {
+    pub(super) fn file(&self, manifest: &Manifest, role: &str) -> Result<Vec<u8>, Error> {
         let folder = folder_of(manifest.sequence);
         let entry = manifest.files.iter().find(|file| file.role == role);
         let entry = entry.ok_or_else(|| Error::broken(&folder, format!("its manifest names no file for `{role}`")))?;
@@ -181,7 +179,7 @@ impl Chain {
     }
 
     /// The rules that a pack was judged by, with their contents.
-    pub(crate) fn rules(&self, manifest: &Manifest) -> Result<Vec<(RuleFile, Vec<u8>)>, Error> {
+    pub(super) fn rules(&self, manifest: &Manifest) -> Result<Vec<(RuleFile, Vec<u8>)>, Error> {
         rules_of(&self.file(manifest, "rules")?)?
             .into_iter()
             .map(|rule| {
@@ -192,7 +190,7 @@ impl Chain {
     }
 
     /// Type, account and region that were listed to the end.
-    pub(crate) fn listed(&self, manifest: &Manifest) -> Result<BTreeSet<(String, String, String)>, Error> {
+    pub(super) fn listed(&self, manifest: &Manifest) -> Result<BTreeSet<(String, String, String)>, Error> {
         #[derive(serde::Deserialize)]
         struct Line {
             #[serde(rename = "type")]
@@ -207,7 +205,7 @@ impl Chain {
     }
 
     /// What does not pass in a pack.
-    pub(crate) fn open_findings(&self, manifest: &Manifest) -> Result<Vec<OpenFinding>, Error> {
+    pub(super) fn open_findings(&self, manifest: &Manifest) -> Result<Vec<OpenFinding>, Error> {
         serde_json::from_slice(&self.file(manifest, "open")?).map_err(|e| Error::broken("open.json", e.to_string()))
     }
 }
@@ -243,19 +241,32 @@ pub(super) fn stored(tree: &Tree, folder: &str, entry: &FileEntry) -> Result<Vec
 
 fn entry(tree: &Tree, sequence: u64) -> Entry {
     let folder = folder_of(sequence);
-    let path = format!("{folder}/started.json");
-    let started = tree.read(&path).and_then(|bytes| Ok((record(&path, &bytes, super::manifest::STARTED_SCHEMA)?, sha256(&bytes))));
-    let path = format!("{folder}/manifest.json");
-    let read = |bytes: Vec<u8>| {
-        let manifest: Manifest = record(&path, &bytes, super::manifest::PACK_SCHEMA)?;
-        in_bounds(&path, &manifest)?;
-        Ok((manifest, sha256(&bytes)))
+    let mut records = BTreeMap::new();
+    for (name, suffixes) in [(STARTED, &["", MINISIG, DSSE][..]), (MANIFEST, &["", MINISIG, DSSE, REQUEST, REPLY][..])] {
+        for name in suffixes.iter().map(|suffix| format!("{name}{suffix}")) {
+            let path = format!("{folder}/{name}");
+            if tree.has(&path) {
+                records.insert(name, tree.read(&path));
+            }
+        }
+    }
+    let read = |name: &str| match records.get(name) {
+        Some(read) => read.as_deref().map_err(Clone::clone),
+        None => Err(Error::broken(format!("{folder}/{name}"), "it is missing")),
     };
-    let manifest = match tree.has(&path) {
-        true => tree.read(&path).and_then(read).map(Some),
+    let path = |name: &str| format!("{folder}/{name}");
+    let started = read(STARTED).and_then(|bytes| Ok((record(&path(STARTED), bytes, super::manifest::STARTED_SCHEMA)?, sha256(bytes))));
+    let manifest = match records.contains_key(MANIFEST) {
+        true => read(MANIFEST)
+            .and_then(|bytes| {
+                let manifest: Manifest = record(&path(MANIFEST), bytes, super::manifest::PACK_SCHEMA)?;
+                in_bounds(&path(MANIFEST), &manifest)?;
+                Ok((manifest, sha256(bytes)))
+            })
+            .map(Some),
         false => Ok(None),
     };
-    Entry { sequence, started, manifest }
+    Entry { sequence, started, manifest, records }
 }
 
 /// Refuses numbers that no run gives, before anybody reckons with them. Sizes are held against the files.

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::chain::Chain;
-use super::manifest::{Manifest, OpenFinding, PackResult};
+use super::manifest::{Manifest, OpenFinding, PackResult, of_code};
+use super::verified::{Pack, Verified};
 
 /// What became of a control, or of a finding, in one pack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Day {
     /// Number of the pack.
     pub(crate) sequence: u64,
@@ -30,7 +32,8 @@ pub(crate) struct Day {
 }
 
 /// Something that does not pass, from the first pack that has it to the first that shows it mended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Span {
     /// What it is.
     pub(crate) finding: OpenFinding,
@@ -50,7 +53,8 @@ impl Day {
 }
 
 /// A chain over time, for one source of facts.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct History {
     /// Id of the chain.
     pub(crate) chain: String,
@@ -153,28 +157,22 @@ impl History {
 }
 
 /// Reads the history of a chain, up to a pack: that of the source of its last complete one, or of the one named.
-pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -> Result<History, Error> {
-    let entries = || chain.entries.iter().filter(|entry| until.is_none_or(|until| entry.sequence <= until));
-    let mut sealed: Vec<(&Manifest, &str)> = Vec::new();
-    for entry in entries() {
-        // What cannot be read is said, not left out.
-        if let Some((manifest, hash)) = entry.manifest.as_ref().map_err(Clone::clone)? {
-            sealed.push((manifest, hash));
-        }
-    }
-    let last = sealed.iter().rev().find_map(|(manifest, _)| manifest.result.as_ref());
+pub(crate) fn history(chain: &Verified, until: Option<u64>, source: Option<&str>) -> Result<History, Error> {
+    let sealed: Vec<Pack<'_>> = chain.packs().filter(|pack| until.is_none_or(|until| pack.manifest().sequence <= until)).collect();
+    let last = sealed.iter().rev().find_map(|pack| pack.manifest().result.as_ref());
     let source = source.or(last.map(|result| result.source.as_str())).unwrap_or("live").to_owned();
     let mut found = History {
-        chain: sealed.first().map(|(manifest, _)| manifest.chain.clone()).unwrap_or_default(),
+        chain: sealed.first().map(|pack| pack.manifest().chain.clone()).unwrap_or_default(),
         days: Vec::new(),
         others: 0,
         spans: Vec::new(),
-        cadence: sealed.last().and_then(|(manifest, _)| manifest.cadence).map(SignedDuration::from_secs),
-        unfinished: entries().next_back().filter(|entry| entry.manifest == Ok(None)).map(|entry| entry.sequence),
+        cadence: sealed.last().and_then(|pack| pack.manifest().cadence).map(SignedDuration::from_secs),
+        unfinished: chain.unfinished().filter(|sequence| until.is_none_or(|until| *sequence <= until)),
         source,
     };
     let mut open: BTreeMap<String, Span> = BTreeMap::new();
-    for (manifest, hash) in sealed {
+    for pack in sealed {
+        let manifest = pack.manifest();
         if manifest.result.as_ref().is_some_and(|result| result.source != found.source) {
             found.others += 1;
             continue;
@@ -185,13 +183,13 @@ pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -
                 accounts: result.accounts.clone(),
                 regions: result.regions.clone(),
                 policies: result.policies.clone(),
-                listed: if of_code(&result.source) { None } else { Some(chain.listed(manifest)?) },
+                listed: if of_code(&result.source) { None } else { Some(pack.listed()?) },
             };
-            step(&mut open, &mut found.spans, &chain.open_findings(manifest)?, &looked, at);
+            step(&mut open, &mut found.spans, &pack.open_findings()?, &looked, at);
         }
         found.days.push(Day {
             sequence: manifest.sequence,
-            manifest_sha256: hash.to_owned(),
+            manifest_sha256: pack.manifest_sha256().to_owned(),
             previous_sha256: manifest.previous.as_ref().map(|previous| previous.manifest_sha256.clone()),
             at,
             started: manifest.started,
@@ -203,11 +201,6 @@ pub(crate) fn history(chain: &Chain, until: Option<u64>, source: Option<&str>) -
     found.spans.extend(open.into_values());
     found.sort();
     Ok(found)
-}
-
-/// Whether facts come from code.
-pub(crate) fn of_code(source: &str) -> bool {
-    matches!(source, "plan" | "state" | "template")
 }
 
 /// The moment that a pack speaks of: when AWS was asked. Of code, when it was judged. Never one that the caller chose.

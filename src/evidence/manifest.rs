@@ -217,6 +217,11 @@ pub(crate) struct RuleFile {
     pub(crate) sha256: String,
 }
 
+/// Whether facts come from code.
+pub(crate) fn of_code(source: &str) -> bool {
+    matches!(source, "plan" | "state" | "template")
+}
+
 /// `sha256:…` of bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     crate::estate::ResponseId::of(bytes).to_string()

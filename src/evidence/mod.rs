@@ -17,11 +17,13 @@ pub mod kms;
 #[cfg(feature = "s3")]
 pub mod locked;
 mod manifest;
+mod members;
 mod pack;
 pub mod sign;
 mod sums;
 pub mod timestamp;
 mod tree;
+mod verified;
 mod verify;
 
 use std::fmt::Display;
@@ -29,12 +31,14 @@ use std::path::Path;
 
 pub(crate) use archive::write_archive;
 pub use caller::Caller;
-pub(crate) use chain::{Chain, folder_of};
-pub(crate) use history::{Day, History, Looked, history, of_code};
-pub(crate) use manifest::{Basis, FileEntry, Manifest, OpenFinding, PackResult, RuleFile, Started, Tool, sha256};
+pub(crate) use chain::{Chain, folder_of, is_pack_at};
+pub(crate) use history::{Day, History, Looked, history};
+pub(crate) use manifest::{Basis, FileEntry, OpenFinding, PackResult, RuleFile, Started, Tool, of_code, sha256};
+pub(crate) use members::{plain, report_language};
 pub(crate) use pack::{Begin, Packing};
-pub(crate) use tree::Tree;
-pub(crate) use verify::{Checked, Note, verify};
+use tree::Tree;
+pub(crate) use verified::{Pack, Verified};
+pub(crate) use verify::{Checked, Note, Signed, verify};
 
 /// Why something is not a chain, or not one that holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]

@@ -14,6 +14,7 @@ use super::manifest::{
 };
 use super::sign::{Document, SignatureFile, Signer};
 use super::tree::{LARGEST_FILE, Tree};
+use super::verified::{Last, Verified};
 use super::verify::{comment_of_manifest, comment_of_start, was_signed};
 use super::{Error, sums};
 use crate::untrusted;
@@ -52,7 +53,7 @@ pub(crate) struct Packing<'a> {
     started_sha256: String,
     chain_id: String,
     /// The packs before it.
-    pub(crate) earlier: Option<Chain>,
+    pub(crate) earlier: Option<Verified>,
     known: BTreeSet<String>,
     files: BTreeMap<String, FileEntry>,
     added: BTreeSet<String>,
@@ -79,24 +80,15 @@ impl<'a> Packing<'a> {
         fs::create_dir_all(&root).map_err(|e| Error::io(&root, &e))?;
         refuse_foreign(&root)?;
         let lock = lock(&root)?;
+        // Nothing is chained to what does not hold, and nothing is sealed that somebody else put there.
         let mut earlier = chain_in(&root)?;
         if let Some(chain) = &earlier
-            && seal_aborted(&root, chain, &begin)?
+            && seal_aborted(&root, chain.chain(), &begin)?
         {
             earlier = chain_in(&root)?;
         }
-        let last = earlier.as_ref().and_then(|chain| chain.entries.last());
-        let last = match last {
-            None => None,
-            Some(entry) => match entry.sealed() {
-                Some((manifest, hash)) if manifest.sequence == entry.sequence => Some((manifest.clone(), hash.to_owned())),
-                Some((manifest, _)) => {
-                    let reason = format!("its manifest is of pack {}: verify the chain first", manifest.sequence);
-                    return Err(Error::broken(folder_of(entry.sequence), reason));
-                }
-                None => return Err(Error::broken(folder_of(entry.sequence), "its manifest cannot be read: verify the chain first")),
-            },
-        };
+        let last = earlier.as_ref().and_then(|chain| chain.packs().next_back());
+        let last = last.map(|pack| (pack.manifest().clone(), pack.manifest_sha256().to_owned()));
         if begin.signer.is_none() && last.as_ref().is_some_and(|(manifest, _)| manifest.public_key.is_some()) {
             let reason = "the pack before is signed, and this one would not be: give the key with --sign, or name another folder";
             return Err(Error { io: true, ..Error::broken(root.display(), reason) });
@@ -105,7 +97,7 @@ impl<'a> Packing<'a> {
         if sequence > LAST {
             return Err(Error { io: true, ..Error::broken(root.display(), "it has as many packs as a chain may have: begin another one") });
         }
-        let known = earlier.iter().flat_map(Chain::objects_added).cloned().collect();
+        let known = earlier.iter().flat_map(|earlier| earlier.chain().objects_added()).cloned().collect();
         let started = Started {
             schema: STARTED_SCHEMA.to_owned(),
             chain: last.as_ref().map(|(manifest, _)| manifest.chain.clone()),
@@ -341,11 +333,11 @@ pub(super) fn begins_only(chain: &Chain, sequence: u64) -> bool {
     })
 }
 
-/// The chain in a folder; none if there is no pack in it yet.
-fn chain_in(root: &Path) -> Result<Option<Chain>, Error> {
+/// The chain in a folder, verified; none if there is no pack in it yet.
+fn chain_in(root: &Path) -> Result<Option<Verified>, Error> {
     let tree = Tree::folder(root)?;
     let packs = tree.paths().into_iter().any(|path| path.split_once('/').is_some_and(|(folder, _)| sequence_of(folder).is_some()));
-    if packs { Chain::read(tree).map(Some) } else { Ok(None) }
+    if packs { Verified::of(Chain::read(tree)?, None, &[], Last::MayBeCut).map(Some) } else { Ok(None) }
 }
 
 /// Seals the last pack as aborted if it never was sealed, because its run was killed; whether anything was changed.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::manifest::{Basis, OpenFinding, PackResult, RuleFile, Tool, sha256};
+use super::manifest::{Basis, OpenFinding, PackResult, RuleFile, Started, Tool, sha256};
 use super::sign::{PublicKey, SecretKey};
-use super::{Begin, Chain, Error, Note, Packing, folder_of, history, verify, write_archive};
+use super::{Begin, Chain, Error, Note, Packing, Verified, folder_of, history, verify, write_archive};
 
 const START: &str = "2026-01-01T06:00:00Z";
 
@@ -78,7 +78,7 @@ fn write(mut packing: Packing<'_>, day: i64, open: &[OpenFinding]) {
         "listed": 1, "judged": 1, "out_of_scope": 0, "complete": listed
     }]);
     packing.plain("population.json", "population", &serde_json::to_vec(&population).unwrap()).unwrap();
-    packing.packed("exports/a.csv", "export", b"a,b\n").unwrap();
+    packing.packed("exports/findings.csv", "export", b"a,b\n").unwrap();
     let met = if open.iter().any(|f| f.verdict == "deviation") { "not met" } else { "met" };
     let result = PackResult {
         source: "live".to_owned(),
@@ -268,18 +268,22 @@ fn a_start_that_nobody_signed_is_not_taken_for_a_run_that_was_killed() {
     let (manifest, hash) = opened.entries[0].sealed().unwrap();
     let (started, _) = opened.entries[0].started.clone().unwrap();
     let previous = super::manifest::Previous { sequence: 1, manifest_sha256: hash.to_owned() };
-    let planted =
-        super::Started { chain: Some(manifest.chain.clone()), sequence: 2, previous: Some(previous), public_key: None, ..started };
+    let planted = Started { chain: Some(manifest.chain.clone()), sequence: 2, previous: Some(previous), public_key: None, ..started };
     let folder = root.join("pack-000002");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("started.json"), super::manifest::canonical(&planted)).unwrap();
     assert!(problems(&root).contains(&"pack-000002/started.json: nobody signed it".to_owned()), "{:?}", problems(&root));
     // One of another number breaks nothing: it is refused, and nothing is signed.
-    let elsewhere = super::Started { sequence: 40, ..planted };
+    let elsewhere = Started { sequence: 40, ..planted };
     fs::write(folder.join("started.json"), super::manifest::canonical(&elsewhere)).unwrap();
     let key = key();
     let error = Packing::begin(Begin { signer: Some(&key), ..unsigned(&root, 1) }).err().unwrap();
-    assert!(!error.io && error.reason.contains("does not follow"), "{error}");
+    assert!(!error.io && error.file == "pack-000002/started.json", "{error}");
+    assert!(!folder.join("manifest.json").exists());
+    // Nor is one of the right number sealed with the key, as if it were a run of keur that was killed.
+    fs::write(folder.join("started.json"), super::manifest::canonical(&Started { sequence: 2, ..elsewhere })).unwrap();
+    let error = Packing::begin(Begin { signer: Some(&key), ..unsigned(&root, 1) }).err().unwrap();
+    assert!(!error.io && error.reason.contains("the pack before it is signed"), "{error}");
     assert!(!folder.join("manifest.json").exists());
 }
 
@@ -425,14 +429,14 @@ fn a_run_that_is_killed_while_it_seals_is_told_as_unfinished_at_every_step() {
         let checked = verify(&opened, None, &[public()]);
         assert_eq!(checked.problems, [], "{names:?}");
         assert!(checked.notes.contains(&Note::Unfinished(2)), "{names:?}");
-        opened.check_links().unwrap();
+        let (opened, _) = Verified::open(&root, &[public()]).unwrap();
         assert_eq!(history(&opened, None, None).unwrap().unfinished, Some(2), "{names:?}");
         // The next run seals it, and goes on.
         let key = key();
         write(begin(&root, 3, Some(&key)), 3, &[]);
         assert_eq!(problems(&root), [""; 0], "{names:?}");
-        let (opened, _) = Chain::open(&root).unwrap();
-        let history = history(&opened, None, None).unwrap();
+        let (verified, _) = Verified::open(&root, &[public()]).unwrap();
+        let history = history(&verified, None, None).unwrap();
         assert_eq!((history.unfinished, history.days.len(), history.days[1].result.is_none()), (None, 3, true), "{names:?}");
         fs::remove_dir_all(root.join("pack-000003")).unwrap();
         fs::remove_dir_all(&folder).unwrap();
@@ -441,7 +445,7 @@ fn a_run_that_is_killed_while_it_seals_is_told_as_unfinished_at_every_step() {
             fs::write(path, bytes).unwrap();
         }
         // What only the third pack brought in.
-        let kept: Vec<_> = opened.entries[0].sealed().unwrap().0.objects_added.clone();
+        let kept: Vec<_> = verified.chain().entries[0].sealed().unwrap().0.objects_added.clone();
         let own = fs::read(root.join("pack-000002/index.jsonl.zst")).map(|bytes| zstd::decode_all(bytes.as_slice()).unwrap()).unwrap();
         let own = String::from_utf8(own).unwrap();
         for path in files(&root.join("objects")) {
@@ -507,8 +511,7 @@ fn numbers_of_a_manifest_are_looked_at_before_anybody_reckons_with_them() {
     let mut tried = 0;
     for wrong in [i64::MIN, -1, 0, 3599, 3600 * 87_600 + 1, 9_000_000_000_000_000_000, i64::MAX].map(|n| n.to_string()) {
         fs::write(&path, text.replace("\"cadence\":86400", &format!("\"cadence\":{wrong}"))).unwrap();
-        let (opened, _) = Chain::open(&root).unwrap();
-        assert!(history(&opened, None, None).is_err(), "{wrong}");
+        assert!(Verified::open(&root, &[]).is_err(), "{wrong}");
         assert!(!problems(&root).is_empty(), "{wrong}");
         let error = Packing::begin(unsigned(&root, 3)).err().unwrap();
         assert!(!error.io, "{wrong}: {error}");
@@ -530,11 +533,10 @@ fn numbers_of_a_manifest_are_looked_at_before_anybody_reckons_with_them() {
                         fs::write(&path, serde_json_canonicalizer::to_vec(&value).unwrap()).unwrap();
                     }
                     assert!(!problems(&root).is_empty(), "{name} {found:?} {wrong}");
-                    if let Ok((opened, _)) = Chain::open(&root) {
-                        let _ = opened.check_links();
-                        if let Ok(history) = history(&opened, None, None) {
-                            let _ = (history.late(), history.largest_gap(), history.at(Timestamp::MAX), history.at(Timestamp::MIN));
-                        }
+                    if let Ok((opened, _)) = Verified::open(&root, &[])
+                        && let Ok(history) = history(&opened, None, None)
+                    {
+                        let _ = (history.late(), history.largest_gap(), history.at(Timestamp::MAX), history.at(Timestamp::MIN));
                     }
                     let _ = Packing::begin(unsigned(&root, 3)).err();
                     tried += 1;
@@ -559,10 +561,10 @@ fn two_runs_do_not_write_to_one_chain() {
 #[test]
 fn an_archive_is_the_same_every_time_and_holds_alone() {
     let (_folder, root) = chain(3);
-    let (chain, _) = Chain::open(&root).unwrap();
+    let (chain, _) = Verified::open(&root, &[public()]).unwrap();
     let archive = |sequence| {
         let mut bytes = Vec::new();
-        write_archive(&chain, sequence, &mut bytes).unwrap();
+        write_archive(&chain.whole(Some(sequence)).unwrap(), &mut bytes).unwrap();
         bytes
     };
     let bytes = archive(2);
@@ -622,9 +624,9 @@ fn compressed(plain: &[u8]) -> Vec<u8> {
 #[test]
 fn an_archive_is_as_keur_writes_it_or_refused() {
     let (_folder, root) = chain(2);
-    let (chain, _) = Chain::open(&root).unwrap();
+    let (chain, _) = Verified::open(&root, &[public()]).unwrap();
     let mut bytes = Vec::new();
-    write_archive(&chain, 2, &mut bytes).unwrap();
+    write_archive(&chain.whole(Some(2)).unwrap(), &mut bytes).unwrap();
     let plain = zstd::decode_all(bytes.as_slice()).unwrap();
     let all = members(&bytes);
     assert_eq!(tar_of(&all), plain, "what this test makes is as keur writes it");
@@ -801,7 +803,7 @@ fn findings_are_open_from_the_first_pack_that_has_them_to_the_first_that_looked_
         let day = if day > 5 { day + 1 } else { day };
         write(begin(&root, day, None), day, open);
     }
-    let (chain, _) = Chain::open(&root).unwrap();
+    let (chain, _) = Verified::open(&root, &[]).unwrap();
     let history = history(&chain, None, None).unwrap();
     let spans: Vec<_> =
         history.spans.iter().map(|s| (s.finding.resource.as_str(), s.finding.verdict.as_str(), s.opened, s.closed)).collect();

@@ -93,6 +93,11 @@ impl Tree {
         }
     }
 
+    /// Whether it is the archive of one pack.
+    pub(crate) fn is_archive(&self) -> bool {
+        matches!(self, Self::Archive { .. })
+    }
+
     /// All paths.
     pub(crate) fn paths(&self) -> BTreeSet<&str> {
         match self {
@@ -170,6 +175,22 @@ fn walk(root: &Path, folder: &Path, depth: usize, files: &mut BTreeMap<String, u
         }
     }
     Ok(())
+}
+
+/// Whether a file is an archive whose first entry is one of a pack. Only that entry is looked at.
+pub(crate) fn begins_like_a_pack(path: &Path) -> bool {
+    let of_pack = |name: &Path| {
+        let first = name.components().find(|part| *part != Component::CurDir);
+        let first = first.and_then(|part| part.as_os_str().to_str()).unwrap_or_default();
+        first == super::chain::OBJECTS || super::chain::sequence_of(first).is_some()
+    };
+    let first = || -> Option<bool> {
+        let plain = untrusted::decoder(std::io::BufReader::new(untrusted::open(path).ok()?)).ok()?;
+        let mut archive = tar::Archive::new(plain.take(LARGEST_ARCHIVE));
+        let entry = archive.entries().ok()?.raw(true).next()?.ok()?;
+        Some(of_pack(&entry.path().ok()?))
+    };
+    first() == Some(true)
 }
 
 /// What a compressed file holds.

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chain::{Chain, Entry, content, folder_of, object_of, object_path, rules_of, sequence_of, stored};
+use super::chain::{Chain, Entry, MANIFEST, STARTED, content, folder_of, object_of, object_path, rules_of, sequence_of};
 use super::dsse::Envelope;
-use super::manifest::{Ended, FileEntry, Manifest, Started, sha256};
+use super::manifest::{Basis, Ended, FileEntry, Manifest, PackResult, Started, of_code, sha256};
+use super::members;
 use super::pack::{LOCK, begins_only, stated};
 use super::sign::{DSSE, MINISIG, PublicKey, SignError};
 use super::timestamp::{self, REPLY, REQUEST, Stamp};
 use super::{Error, sums};
+use jiff::SignedDuration;
 
 /// Something that does not hold.
 pub(crate) type Problem = Error;
@@ -34,6 +36,19 @@ pub(crate) enum Note {
     Rules(u64, Vec<String>),
     /// Ages were measured against another moment than that of the run.
     AsOf(u64, jiff::Timestamp),
+    /// A pack is signed by another key than the one before it.
+    OtherKey(u64),
+}
+
+/// Who signed a pack, as far as whoever reads it can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signed {
+    /// A key that was given.
+    Given,
+    /// The key that the pack itself names, and that nobody gave.
+    Unknown(String),
+    /// Nobody.
+    Nobody,
 }
 
 /// What was checked, and what came of it.
@@ -54,6 +69,8 @@ pub(crate) struct Checked {
     /// Time stamps that are about the manifests beside them, each with the reply that it is of: who gave it is for its
     /// signature to tell.
     pub(crate) stamps: Vec<(u64, Stamp, Vec<u8>)>,
+    /// Hashes of all manifests, by number.
+    pub(crate) manifests: BTreeMap<u64, String>,
     /// What does not hold.
     pub(crate) problems: Vec<Problem>,
     /// What else should be known.
@@ -66,89 +83,42 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Ch
     let mut needed = BTreeSet::new();
     let mut added: BTreeMap<&str, u64> = BTreeMap::new();
     let mut read: BTreeMap<String, u64> = BTreeMap::new();
-    let mut previous: Option<&Entry> = None;
     let mut unsigned = Vec::new();
     let mut unknown: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for entry in chain.entries.iter().filter(|entry| only.is_none_or(|only| only == entry.sequence)) {
         checked.packs.push(entry.sequence);
-        let expected = previous.map_or(1, |previous| previous.sequence + 1);
-        if only.is_none() {
-            match entry.sequence - expected.min(entry.sequence) {
-                0 => {}
-                1 => checked.problems.push(Error::broken(folder_of(expected), "it is missing: the chain skips it")),
-                _ => {
-                    let reason = format!("it is missing, and all up to {}: the chain skips them", folder_of(entry.sequence - 1));
-                    checked.problems.push(Error::broken(folder_of(expected), reason));
-                }
-            }
-        }
-        one(chain, entry, &mut needed, &mut read, &mut checked);
-        let last = chain.entries.last().is_some_and(|last| last.sequence == entry.sequence);
-        match (&entry.manifest, &entry.started) {
-            (Ok(None), _) if last && !was_signed(chain, entry.sequence) => checked.notes.push(Note::Unfinished(entry.sequence)),
-            (Ok(None), _) => {
-                let file = format!("{}/manifest.json", folder_of(entry.sequence));
-                checked.problems.push(Error::broken(file, "it is missing"));
-            }
-            _ => {}
-        }
-        for (name, named, comment) in signed_files(entry) {
-            match signature(chain, entry, name, named, &comment, keys) {
-                Ok(Some(true)) if name == "manifest.json" => checked.signed.push(entry.sequence),
-                Ok(Some(true)) => {}
-                Ok(found) if name == "started.json" && !keys.is_empty() => {
-                    let reason = if found.is_none() { "nobody signed it" } else { "it is signed by another key than was given" };
-                    checked.problems.push(Error::broken(format!("{}/started.json", folder_of(entry.sequence)), reason));
-                }
-                Ok(Some(false)) if name == "manifest.json" => {
-                    unknown.entry(named.unwrap_or_default().to_owned()).or_default().push(entry.sequence);
-                }
-                Ok(Some(false)) => {}
-                Ok(None) if name == "manifest.json" => unsigned.push(entry.sequence),
-                Ok(None) => {}
-                Err(problem) => checked.problems.push(problem),
-            }
-        }
+        let records = records(chain, entry, keys, only.is_some());
+        checked.problems.extend(records.problems);
+        checked.notes.extend(records.notes);
+        contents(chain, entry, &mut needed, &mut read, &mut checked);
         if let Some((manifest, hash)) = entry.sealed() {
+            match records.signed {
+                Signed::Given => checked.signed.push(entry.sequence),
+                Signed::Unknown(key) => unknown.entry(key).or_default().push(entry.sequence),
+                Signed::Nobody => unsigned.push(entry.sequence),
+            }
             for object in &manifest.objects_added {
                 if let Some(earlier) = added.insert(object, entry.sequence) {
                     let reason = format!("it says that it added {object}, which pack {earlier} did");
-                    checked.problems.push(Error::broken(format!("{}/manifest.json", folder_of(entry.sequence)), reason));
+                    checked.problems.push(Error::broken(format!("{}/{MANIFEST}", folder_of(entry.sequence)), reason));
                 }
             }
             if let (Ended::Aborted, Some(reason)) = (manifest.ended, &manifest.reason) {
                 checked.notes.push(Note::Aborted(entry.sequence, reason.clone()));
             }
             checked.head = Some((entry.sequence, hash.to_owned()));
+            checked.manifests.insert(entry.sequence, hash.to_owned());
             checked.chain.clone_from(&manifest.chain);
         }
-        let before = match only {
-            None => previous,
-            // The link of one pack, where the one before it is at hand.
-            Some(only) => chain.entries.iter().find(|entry| entry.sequence + 1 == only),
-        };
-        if only.is_none() || before.is_some() {
-            link(before, entry, &mut checked);
-        }
         narrower(chain, entry, &mut checked);
-        previous = Some(entry);
     }
-    if !keys.is_empty() {
-        for sequence in unsigned.drain(..) {
-            checked.problems.push(Error::broken(format!("{}/manifest.json", folder_of(sequence)), "nobody signed it"));
-        }
-        for (key, packs) in std::mem::take(&mut unknown) {
-            for sequence in packs {
-                let reason = format!("it is signed by another key ({key}) than was given");
-                checked.problems.push(Error::broken(format!("{}/manifest.json", folder_of(sequence)), reason));
-            }
-        }
-    }
-    if !unsigned.is_empty() {
+    if keys.is_empty() && !unsigned.is_empty() {
         checked.notes.push(Note::Unsigned(unsigned));
     }
-    checked.notes.extend(unknown.into_iter().map(|(key, packs)| Note::UnknownKey(packs, key)));
-    if only.is_none() || matches!(chain.tree, super::Tree::Archive { .. }) {
+    if keys.is_empty() {
+        checked.notes.extend(unknown.into_iter().map(|(key, packs)| Note::UnknownKey(packs, key)));
+    }
+    if only.is_none() || chain.is_archive() {
         strangers(chain, only, &needed, &added, &mut checked);
     }
     checked.files += read.len() as u64;
@@ -158,67 +128,129 @@ pub(crate) fn verify(chain: &Chain, only: Option<u64>, keys: &[PublicKey]) -> Ch
     checked
 }
 
-/// Whether a pack has what is written beside a manifest: then it had one, and somebody took it away. One that is being sealed,
-/// or whose run was killed over it, has the manifest under its other name.
-pub(super) fn was_signed(chain: &Chain, sequence: u64) -> bool {
-    let folder = folder_of(sequence);
-    if chain.tree.has(&format!("{folder}/manifest.json.tmp")) {
-        return false;
-    }
-    BESIDE.iter().any(|name| *name != "manifest.json" && chain.tree.has(&format!("{folder}/{name}")))
+/// What the records of a pack say of themselves and of the pack before it, and who signed them.
+pub(super) struct Records {
+    pub(super) problems: Vec<Problem>,
+    pub(super) notes: Vec<Note>,
+    pub(super) signed: Signed,
 }
 
-/// One pack: its records, its files and the objects that it needs.
-fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut BTreeMap<String, u64>, checked: &mut Checked) {
+/// Checks the two records of a pack: that they can be read, are signed, agree, and follow the pack before them, which need
+/// not be at hand where the pack stands `alone`.
+pub(super) fn records(chain: &Chain, entry: &Entry, keys: &[PublicKey], alone: bool) -> Records {
+    let mut checked = Checked::default();
     let folder = folder_of(entry.sequence);
+    let of = |name: &str| format!("{folder}/{name}");
     match &entry.started {
         Err(_) if entry.manifest == Ok(None) && begins_only(chain, entry.sequence) => {}
         Err(problem) => checked.problems.push(problem.clone()),
         Ok((started, _)) if started.sequence != entry.sequence => {
-            checked.problems.push(Error::broken(format!("{folder}/started.json"), format!("it is of pack {}", started.sequence)));
+            checked.problems.push(Error::broken(of(STARTED), format!("it is of pack {}", started.sequence)));
         }
         Ok(_) => {}
     }
-    let (manifest, hash) = match &entry.manifest {
-        Err(problem) => return checked.problems.push(problem.clone()),
-        Ok(None) => return,
-        Ok(Some((manifest, hash))) => (manifest, hash),
+    match &entry.manifest {
+        Err(problem) => checked.problems.push(problem.clone()),
+        Ok(None) => {
+            let last = chain.entries.last().is_some_and(|last| last.sequence == entry.sequence);
+            if last && !was_signed(chain, entry.sequence) {
+                checked.notes.push(Note::Unfinished(entry.sequence));
+            } else {
+                checked.problems.push(Error::broken(of(MANIFEST), "it is missing"));
+            }
+        }
+        Ok(Some((manifest, _))) if manifest.sequence != entry.sequence => {
+            checked.problems.push(Error::broken(of(MANIFEST), format!("it is the manifest of pack {}", manifest.sequence)));
+        }
+        Ok(Some((manifest, _))) => {
+            let told = entry.started.as_ref().ok().map(|(started, hash)| disagreements(manifest, started, hash));
+            for (name, reason) in told.into_iter().flatten() {
+                checked.problems.push(Error::broken(of(name), reason));
+            }
+            checked.problems.extend(contradictions(manifest).into_iter().map(|reason| Error::broken(of(MANIFEST), reason)));
+        }
+    }
+    let signed = who_signed(entry, keys, &mut checked.problems);
+    link(chain, entry, alone, &mut checked);
+    Records { problems: checked.problems, notes: checked.notes, signed }
+}
+
+/// Who signed the manifest, or, where there is none, the record of the start. Whatever does not hold is a problem.
+fn who_signed(entry: &Entry, keys: &[PublicKey], problems: &mut Vec<Problem>) -> Signed {
+    let mut signed = Signed::Nobody;
+    for (name, named, comment) in signed_files(entry) {
+        let path = format!("{}/{name}", folder_of(entry.sequence));
+        let found = match (signature(entry, name, named, &comment), named) {
+            (Ok(false), _) | (Ok(true), None) => Signed::Nobody,
+            (Ok(true), Some(named)) => {
+                let own = PublicKey::parse(&path, named).map(|key| key.to_spki());
+                let given = own.is_ok_and(|own| keys.iter().any(|key| key.to_spki() == own));
+                if given { Signed::Given } else { Signed::Unknown(named.to_owned()) }
+            }
+            (Err(problem), _) => {
+                problems.push(problem);
+                Signed::Nobody
+            }
+        };
+        match &found {
+            Signed::Given => {}
+            Signed::Unknown(_) | Signed::Nobody if keys.is_empty() => {}
+            Signed::Unknown(key) => {
+                problems.push(Error::broken(path, format!("it is signed by another key than was given: by {}", key.trim())));
+            }
+            Signed::Nobody => problems.push(Error::broken(path, "nobody signed it")),
+        }
+        signed = found;
+    }
+    signed
+}
+
+/// Whether a pack has what is written beside a manifest: then it had one, and somebody took it away. One that is being sealed,
+/// or whose run was killed over it, has the manifest under its other name.
+pub(super) fn was_signed(chain: &Chain, sequence: u64) -> bool {
+    let folder = folder_of(sequence);
+    if chain.tree.has(&format!("{folder}/{MANIFEST}.tmp")) {
+        return false;
+    }
+    members::BESIDE.iter().any(|name| *name != MANIFEST && chain.tree.has(&format!("{folder}/{name}")))
+}
+
+/// In what a manifest and the record of the start do not agree: the file, and what it says.
+fn disagreements(manifest: &Manifest, started: &Started, started_sha256: &str) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    let mut say = |wrong: bool, name: &'static str, what: &str| {
+        if wrong {
+            found.push((name, what.to_owned()));
+        }
     };
+    say(started_sha256 != manifest.started_sha256, STARTED, "its SHA-256 is not the one in the manifest");
+    let chain_id = started.chain.as_deref().unwrap_or(started_sha256);
+    say(chain_id != manifest.chain, STARTED, "it is of another chain than the manifest");
+    say(started.previous != manifest.previous, MANIFEST, "it names another pack before it than the record of the start");
+    say(started.time != manifest.started, MANIFEST, "it says that the run began at another moment than the record of the start");
+    if let Some(result) = &manifest.result {
+        say(started.public_key != manifest.public_key, MANIFEST, "it names another key than the record of the start");
+        say(started.tool != manifest.tool, MANIFEST, "it names another program than the record of the start");
+        say(started.source != result.source, MANIFEST, "its facts come from elsewhere than the record of the start says");
+        say(started.policies_sha256 != result.policies_sha256, MANIFEST, "it names other policies than the record of the start");
+    }
+    found
+}
+
+/// The files of a pack and the objects that it needs: every byte, and nothing besides.
+fn contents(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut BTreeMap<String, u64>, checked: &mut Checked) {
+    let folder = folder_of(entry.sequence);
+    let Some((manifest, hash)) = entry.sealed().filter(|(manifest, _)| manifest.sequence == entry.sequence) else { return };
     let of = |name: &str| format!("{folder}/{name}");
-    if manifest.sequence != entry.sequence {
-        checked.problems.push(Error::broken(of("manifest.json"), format!("it is the manifest of pack {}", manifest.sequence)));
-        return;
-    }
-    if let Ok((started, started_sha256)) = &entry.started {
-        if *started_sha256 != manifest.started_sha256 {
-            checked.problems.push(Error::broken(of("started.json"), "its SHA-256 is not the one in the manifest"));
-        }
-        let chain_id = started.chain.as_ref().unwrap_or(started_sha256);
-        if *chain_id != manifest.chain {
-            checked.problems.push(Error::broken(of("started.json"), "it is of another chain than the manifest"));
-        }
-        if manifest.ended == Ended::Complete && started.public_key != manifest.public_key {
-            checked.problems.push(Error::broken(of("manifest.json"), "it names another key than the record of the start"));
-        }
-        if started.previous != manifest.previous {
-            checked.problems.push(Error::broken(of("manifest.json"), "it names another pack before it than the record of the start"));
-        }
-    }
-    for reason in contradictions(manifest) {
-        checked.problems.push(Error::broken(of("manifest.json"), reason));
-    }
     let mut own = BTreeSet::new();
     let mut of_pack = BTreeSet::new();
     for file in &manifest.files {
         if !own.insert(file.path.as_str()) || !is_inside(&file.path) {
             let reason = format!("it names {:?} twice, or as no file of a pack is named", file.path);
-            checked.problems.push(Error::broken(of("manifest.json"), reason));
+            checked.problems.push(Error::broken(of(MANIFEST), reason));
             continue;
         }
-        // What a file unpacks to is looked at by whoever reads it; here, of those that name others.
-        let names_objects = NAMING.contains(&file.role.as_str());
-        let found = if names_objects { content(&chain.tree, &folder, file) } else { stored(&chain.tree, &folder, file) };
-        match found {
+        match content(&chain.tree, &folder, file) {
             Ok(bytes) => {
                 checked.files += 1;
                 checked.bytes += file.bytes;
@@ -236,7 +268,10 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
     needed.extend(of_pack.iter().cloned());
     if of_pack.len() as u64 != manifest.objects_needed {
         let reason = format!("it says that it needs {} objects, its files name {}", manifest.objects_needed, of_pack.len());
-        checked.problems.push(Error::broken(of("manifest.json"), reason));
+        checked.problems.push(Error::broken(of(MANIFEST), reason));
+    }
+    for object in manifest.objects_added.iter().filter(|object| !of_pack.contains(*object)) {
+        checked.problems.push(Error::broken(of(MANIFEST), format!("it added {object}, which none of its files names")));
     }
     for hash in &of_pack {
         if read.contains_key(hash) {
@@ -252,35 +287,48 @@ fn one(chain: &Chain, entry: &Entry, needed: &mut BTreeSet<String>, read: &mut B
         Ok(_) => checked.problems.push(Error::broken(of("SHA256SUMS"), "it is not the list that belongs to the manifest")),
         Err(problem) => checked.problems.push(problem),
     }
-    for (suffix, found) in [REQUEST, REPLY].into_iter().filter_map(|suffix| Some((suffix, beside(chain, &folder, suffix)?))) {
-        let file = of(&format!("manifest.json{suffix}"));
-        match (suffix, chain.tree.read(&of("manifest.json"))) {
-            (REPLY, Ok(bytes)) => match timestamp::check("manifest.json", &bytes, &found, None) {
-                Ok(stamp) => checked.stamps.push((entry.sequence, stamp, found)),
-                Err(error) => checked.problems.push(Error::broken(file, error.problem)),
-            },
-            (_, Ok(bytes)) if found != timestamp::request(&bytes, None) => {
-                checked.problems.push(Error::broken(file, "it does not ask for a time stamp of this manifest"));
-            }
-            _ => {}
-        }
-    }
+    stamps(entry, checked);
     // What nobody named does not belong there.
     for path in chain.tree.paths() {
         let Some(inner) = path.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/')) else { continue };
-        if !own.contains(inner) && !BESIDE.contains(&inner) {
+        if !own.contains(inner) && !members::BESIDE.contains(&inner) {
             checked.problems.push(Error::broken(path, "it was added: the manifest does not name it"));
         }
     }
 }
 
-fn beside(chain: &Chain, folder: &str, suffix: &str) -> Option<Vec<u8>> {
-    chain.tree.read(&format!("{folder}/manifest.json{suffix}")).ok()
+/// The request for a time stamp, and the reply of the authority.
+fn stamps(entry: &Entry, checked: &mut Checked) {
+    let Ok(Some(manifest)) = entry.record(MANIFEST) else { return };
+    for suffix in [REQUEST, REPLY] {
+        let name = format!("{MANIFEST}{suffix}");
+        let file = format!("{}/{name}", folder_of(entry.sequence));
+        match (suffix, entry.record(&name)) {
+            (_, Ok(None)) => {}
+            (_, Err(problem)) => checked.problems.push(problem),
+            (REPLY, Ok(Some(found))) => match timestamp::check(MANIFEST, manifest, found, None) {
+                Ok(stamp) => checked.stamps.push((entry.sequence, stamp, found.to_vec())),
+                Err(error) => checked.problems.push(Error::broken(file, error.problem)),
+            },
+            (_, Ok(Some(found))) if found != timestamp::request(manifest, None) => {
+                checked.problems.push(Error::broken(file, "it does not ask for a time stamp of this manifest"));
+            }
+            (_, Ok(Some(_))) => {}
+        }
+    }
 }
 
-/// Files beside the manifest that it cannot name.
-const BESIDE: &[&str] =
-    &["manifest.json", "SHA256SUMS", "manifest.json.minisig", "manifest.json.intoto.jsonl", "manifest.json.tsr", "manifest.json.tsq"];
+/// The first thing that does not hold in what a pack contains.
+pub(super) fn whole(chain: &Chain, entry: &Entry) -> Result<(), Error> {
+    let mut checked = Checked::default();
+    let mut needed = BTreeSet::new();
+    contents(chain, entry, &mut needed, &mut BTreeMap::new(), &mut checked);
+    if chain.is_archive() {
+        let added = BTreeMap::new();
+        strangers(chain, Some(entry.sequence), &needed, &added, &mut checked);
+    }
+    checked.problems.into_iter().min().map_or(Ok(()), Err)
+}
 
 /// Whether a path is one that files of packs have.
 fn is_inside(path: &str) -> bool {
@@ -295,18 +343,45 @@ fn contradictions(manifest: &Manifest) -> Vec<String> {
     if complete != manifest.result.is_some() || complete == manifest.reason.is_some() {
         found.push("a run is complete and has a result, or is aborted and has a reason".to_owned());
     }
-    for role in ["started", "run", "rules", "tape", "index", "estate", "before", "declared", "population", "findings", "open"] {
-        if manifest.files.iter().filter(|file| file.role == role).count() > 1 {
-            found.push(format!("it names more than one file as its {role}"));
-        }
+    let key = manifest.public_key.as_deref().map(|line| PublicKey::parse(MANIFEST, line).map(|key| key.key_id()));
+    if key.as_ref().map(|key| key.as_deref().ok()) != manifest.key.as_deref().map(Some) {
+        found.push("its id of the key is not that of the key it names".to_owned());
     }
+    found.extend(members::strange(manifest));
     let findings = manifest.files.iter().find(|file| file.role == "findings").map(|f| f.content.as_ref().map_or(&f.sha256, |c| &c.sha256));
-    if let Some(result) = &manifest.result
-        && findings != Some(&result.findings_sha256)
-    {
-        found.push("the findings that its result is of are not those that it names".to_owned());
+    if let Some(result) = &manifest.result {
+        if findings != Some(&result.findings_sha256) {
+            found.push("the findings that its result is of are not those that it names".to_owned());
+        }
+        found.extend(out_of_time(manifest, result).map(str::to_owned));
     }
     found
+}
+
+/// How long a run may take from the record of its start to its first question: a password is typed, accounts are entered.
+pub(crate) const BEFORE_ASKING: SignedDuration = SignedDuration::from_hours(1);
+/// Starts and seals are told in whole seconds, answers are not.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// The first of its times that cannot be: a run begins, asks, ends, and is sealed. Of code the caller chooses the moment.
+fn out_of_time(manifest: &Manifest, result: &PackResult) -> Option<&'static str> {
+    if manifest.sealed < manifest.started {
+        return Some("it was sealed before its run began");
+    }
+    if result.run_finished < result.run_started {
+        return Some("its run ended before it began");
+    }
+    if result.basis != Basis::Responses {
+        return None;
+    }
+    if result.run_finished.duration_since(manifest.sealed) > SECOND {
+        return Some("it was sealed before the last answer came");
+    }
+    let asked = result.run_started.duration_since(manifest.started);
+    if result.source == "live" && !(SignedDuration::ZERO..=BEFORE_ASKING).contains(&asked) {
+        return Some("AWS was asked at another time than its run began");
+    }
+    None
 }
 
 /// The members that name objects.
@@ -352,10 +427,10 @@ pub(super) fn pack_needs(chain: &Chain, folder: &str, manifest: &Manifest) -> BT
 fn signed_files(entry: &Entry) -> Vec<(&'static str, Option<&str>, String)> {
     let mut files = Vec::new();
     if let Ok((started, _)) = &entry.started {
-        files.push(("started.json", started.public_key.as_deref(), comment_of_start(started)));
-        if let Some((manifest, _)) = entry.sealed() {
-            files.push(("manifest.json", manifest.public_key.as_deref(), comment_of_manifest(manifest)));
-        }
+        files.push((STARTED, started.public_key.as_deref(), comment_of_start(started)));
+    }
+    if let Some((manifest, _)) = entry.sealed() {
+        files.push((MANIFEST, manifest.public_key.as_deref(), comment_of_manifest(manifest)));
     }
     files
 }
@@ -371,38 +446,31 @@ pub(super) fn comment_of_manifest(manifest: &Manifest) -> String {
     format!("keur pack={} prev={previous} time={}", manifest.sequence, manifest.sealed)
 }
 
-/// Whether a file is signed: not at all, by a key that was given, or by another.
-fn signature(
-    chain: &Chain,
-    entry: &Entry,
-    name: &str,
-    named: Option<&str>,
-    comment: &str,
-    keys: &[PublicKey],
-) -> Result<Option<bool>, Error> {
+/// Whether a record is signed, by the key that it names. One that names a key must be.
+fn signature(entry: &Entry, name: &str, named: Option<&str>, comment: &str) -> Result<bool, Error> {
     let path = format!("{}/{name}", folder_of(entry.sequence));
     let mut signatures = BTreeMap::new();
     for suffix in [MINISIG, DSSE] {
-        let beside = format!("{path}{suffix}");
-        if chain.tree.has(&beside) {
-            signatures.insert(suffix, chain.tree.read(&beside)?);
+        if let Some(bytes) = entry.record(&format!("{name}{suffix}"))? {
+            signatures.insert(suffix, bytes);
         }
     }
     let Some(named) = named else {
         return match signatures.is_empty() {
-            true => Ok(None),
+            true => Ok(false),
             false => Err(Error::broken(path, "it is signed, and its record names no key")),
         };
     };
     if signatures.is_empty() {
         return Err(Error::broken(path, format!("its signature is missing; it was to be signed by {named}")));
     }
-    check(&path, name, &chain.tree.read(&path)?, named, comment, &signatures)?;
-    Ok(Some(keys.iter().any(|key| PublicKey::parse(&path, named).is_ok_and(|named| named.to_spki() == key.to_spki()))))
+    let Some(bytes) = entry.record(name)? else { return Err(Error::broken(path, "it is missing")) };
+    check(&path, name, bytes, named, comment, &signatures)?;
+    Ok(true)
 }
 
 /// Whether a file was signed by the key that its record names, and whether everything beside the signature is as keur writes it.
-fn check(path: &str, name: &str, bytes: &[u8], named: &str, comment: &str, signatures: &BTreeMap<&str, Vec<u8>>) -> Result<(), Error> {
+fn check(path: &str, name: &str, bytes: &[u8], named: &str, comment: &str, signatures: &BTreeMap<&str, &[u8]>) -> Result<(), Error> {
     let wrong = |error: SignError| Error::broken(error.name.replacen(name, path, 1), error.problem);
     let key = PublicKey::parse(path, named).map_err(wrong)?;
     let text = |suffix: &str| -> Result<Option<&str>, Error> {
@@ -441,11 +509,24 @@ fn check(path: &str, name: &str, bytes: &[u8], named: &str, comment: &str, signa
     Ok(())
 }
 
-/// The link of a pack to the one before it.
-fn link(before: Option<&Entry>, entry: &Entry, checked: &mut Checked) {
+/// The link of a pack to the one before it, which an archive does not hold.
+fn link(chain: &Chain, entry: &Entry, alone: bool, checked: &mut Checked) {
     let folder = folder_of(entry.sequence);
+    let file = format!("{folder}/{STARTED}");
+    let before = chain.entries.iter().rev().find(|before| before.sequence < entry.sequence);
+    if (alone || chain.is_archive()) && before.is_none_or(|before| before.sequence + 1 != entry.sequence) {
+        return;
+    }
+    let expected = before.map_or(1, |before| before.sequence + 1);
+    match entry.sequence - expected.min(entry.sequence) {
+        0 => {}
+        1 => checked.problems.push(Error::broken(folder_of(expected), "it is missing: the chain skips it")),
+        _ => {
+            let reason = format!("it is missing, and all up to {}: the chain skips them", folder_of(entry.sequence - 1));
+            checked.problems.push(Error::broken(folder_of(expected), reason));
+        }
+    }
     let Ok((started, _)) = &entry.started else { return };
-    let file = format!("{folder}/started.json");
     let Some(before) = before else {
         if started.previous.is_some() {
             checked.problems.push(Error::broken(file, "it names a pack before it, and there is none"));
@@ -472,13 +553,20 @@ fn link(before: Option<&Entry>, entry: &Entry, checked: &mut Checked) {
     if started.time < earlier.sealed {
         checked.notes.push(Note::Clock(entry.sequence));
     }
+    match (&earlier.public_key, &started.public_key) {
+        (Some(_), None) => checked.problems.push(Error::broken(&file, "nobody signed it, and the pack before it is signed")),
+        (Some(then), Some(now)) if then != now => checked.notes.push(Note::OtherKey(entry.sequence)),
+        (Some(_) | None, _) => {}
+    }
 }
 
 /// What a run did not look at, or was judged by otherwise, compared with the last complete one over the same source.
 fn narrower(chain: &Chain, entry: &Entry, checked: &mut Checked) {
     let Some((manifest, _)) = entry.sealed() else { return };
     let Some(now) = &manifest.result else { return };
-    if now.as_of != now.run_started {
+    // A run over code has no other moment than the one it was given, or the clock's.
+    let own = if of_code(&now.source) { manifest.started..=manifest.sealed } else { now.run_started..=now.run_started };
+    if !own.contains(&now.as_of) {
         checked.notes.push(Note::AsOf(entry.sequence, now.as_of));
     }
     let earlier = chain.entries.iter().rev().filter(|other| other.sequence < entry.sequence).filter_map(Entry::sealed);

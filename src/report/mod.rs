@@ -5,6 +5,7 @@ mod csv;
 mod dossier;
 mod drift;
 mod export;
+mod facts;
 mod grid;
 mod html;
 mod json;
@@ -27,6 +28,7 @@ use crate::policy::{Policy, Severity, Statement};
 pub(crate) use csv::schema as csv_schema;
 pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
 pub(crate) use drift::{DiffReport, DriftReport, Turned};
+pub(crate) use facts::export_facts;
 pub use grid::{grid, terminal_width};
 pub use html::Lang;
 

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use super::{Failure, Outcome, Terminal, output};
+use super::{Failure, Outcome, SignedByArgs, Terminal, output};
 use crate::evidence::Caller;
 use crate::evidence::anchor::{self, AnchorError, Head, Written};
+use crate::evidence::sign::PublicKey;
 
 /// How the address of a bucket begins, in every build.
 const S3: &str = "s3://";
@@ -29,6 +30,8 @@ pub(in crate::cli) struct AnchorArgs {
     /// Profile of the AWS configuration files
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    #[command(flatten)]
+    signed: SignedByArgs,
 }
 
 impl From<AnchorError> for Failure {
@@ -39,8 +42,12 @@ impl From<AnchorError> for Failure {
 }
 
 /// Says the head of a chain, and writes it where it was asked to; `head` gives the head of the chain in a folder.
-pub(super) fn run(args: AnchorArgs, terminal: &Terminal, head: impl FnOnce(&Path) -> Result<Head, Failure>) -> Outcome {
-    let head = head(&args.chain)?;
+pub(super) fn run(
+    args: AnchorArgs,
+    terminal: &Terminal,
+    head: impl FnOnce(&Path, &[PublicKey], &Terminal) -> Result<Head, Failure>,
+) -> Outcome {
+    let head = head(&args.chain, &args.signed.keys()?, terminal)?;
     if args.archive.is_some() && !args.to.iter().any(|place| place.starts_with(S3)) {
         return Err(Failure::usage("--archive is for a bucket").hint("name one with --to s3://BUCKET/PREFIX/"));
     }

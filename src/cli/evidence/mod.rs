@@ -1,19 +1,44 @@
 //! `keur evidence`, and what `keur check --evidence` writes.
 
 mod anchor;
+mod derive;
+mod held;
 mod key;
 mod rebuild;
 mod show;
 mod timestamp;
 mod write;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueHint};
 
 use super::{Failure, Outcome, Terminal, now, output, variable};
 use crate::evidence::Error;
+use crate::evidence::sign::PublicKey;
 
 pub(super) use rebuild::{estate_of, is_pack};
 pub(super) use write::{EvidenceArgs, abort, prepare, write};
+
+/// Whose packs are read.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct SignedByArgs {
+    /// A public key that every pack that is read must be signed by: a file (minisign or PEM), or minisign's line; several
+    /// where the key was changed
+    #[arg(long = "public-key", value_name = "KEY", value_hint = ValueHint::FilePath)]
+    keys: Vec<String>,
+}
+
+impl SignedByArgs {
+    /// The keys.
+    pub(super) fn keys(&self) -> Result<Vec<PublicKey>, Failure> {
+        Ok(self.keys.iter().map(|key| PublicKey::read(key)).collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+/// Text of files for a terminal: nothing in it moves the cursor.
+fn clear(text: &str) -> String {
+    let moves = |c: char| c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
+}
 
 /// What is done with evidence.
 #[derive(Debug, Subcommand)]

@@ -7,19 +7,22 @@ use clap::{Args, ValueHint};
 
 use super::super::check::{Output, lang, output_of, refuse_two_on_stdout};
 use super::super::config::{self, Config};
-use super::super::judge::{DeclaredBy, Given, Judged, saved};
+use super::super::judge::{DeclaredBy, Given, Judged};
 use super::super::setup::{Rules, Setup, finish};
 use super::super::source::{Asks, Sourced};
 use super::super::{Failure, Outcome, Terminal, output};
+use super::derive::derive;
 use super::show::say_unfinished;
 use super::write::{self, Facts, RUN_SCHEMA, RunRecord, role, rule};
+use super::{SignedByArgs, held};
 use crate::diag::SourceFile;
 use crate::drift::ignores;
 use crate::estate::Estate;
-use crate::evidence::{Basis, Chain, Error, Manifest, PackResult, RuleFile, folder_of, history, sha256};
+use crate::evidence::sign::PublicKey;
+use crate::evidence::{Basis, Error, History, Pack, RuleFile, Signed, Verified, is_pack_at};
 use crate::framework::Edition;
 use crate::isolation;
-use crate::report::{Dossier, Format, Lang, Style};
+use crate::report::{Dossier, Format, Lang, Report, Style};
 
 /// What a pack holds in other forms: derived from the findings, and written again from the pack at any time.
 pub(super) const EXPORTS: &[(Format, &str)] =
@@ -31,6 +34,8 @@ pub(crate) struct ReplayArgs {
     /// The pack, its archive, or the chain for its last complete pack
     #[arg(value_name = "PACK", value_hint = ValueHint::AnyPath)]
     pack: PathBuf,
+    #[command(flatten)]
+    signed: SignedByArgs,
 }
 
 /// Options of `keur evidence report`.
@@ -45,55 +50,75 @@ pub(crate) struct ReportArgs {
     /// Language of `html`: en, nl, fr, de
     #[arg(long, value_name = "LANG", value_parser = lang, default_value = "en")]
     lang: Lang,
+    #[command(flatten)]
+    signed: SignedByArgs,
 }
 
 /// A pack, evaluated again.
-struct Rebuilt {
-    setup: Setup,
-    given: Given,
-    judged: Judged,
-    rules: Vec<(RuleFile, Vec<u8>)>,
+pub(super) struct Rebuilt {
+    pub(super) record: RunRecord,
+    pub(super) setup: Setup,
+    pub(super) given: Given,
+    pub(super) judged: Judged,
+    pub(super) rules: Vec<(RuleFile, Vec<u8>)>,
     /// Types that this program knows and that of the pack did not.
-    later: Vec<String>,
+    pub(super) later: Vec<String>,
+    /// How many resources of those types were left out.
+    pub(super) left_out: usize,
     /// Whether this very program wrote it.
-    same_program: bool,
+    pub(super) same_program: bool,
+    /// What was read of the recording.
+    #[cfg(feature = "aws")]
+    pub(super) reads: Option<crate::aws::Reads>,
 }
 
-/// Whether a path is that of a pack, a chain or the archive of a pack.
-pub(crate) fn is_pack(path: &Path) -> bool {
-    Chain::is_at(path)
+impl Rebuilt {
+    pub(super) fn report<'r>(&'r self, dossier: Option<&'r Dossier>) -> Report<'r> {
+        self.judged.report(&self.setup, self.given.fail_on, self.given.all, dossier)
+    }
+
+    /// The files that say which differences are accepted.
+    pub(super) fn ignore(&self) -> &[Arc<SourceFile>] {
+        self.given.declared.as_ref().map(|declared| declared.sources.as_slice()).unwrap_or_default()
+    }
 }
 
-/// The complete pack that a path means.
-fn complete(chain: &Chain, only: Option<u64>) -> Result<(&Manifest, &PackResult), Failure> {
-    let entry = match only {
-        Some(sequence) => chain.entry(sequence)?,
-        None => chain.last_complete().ok_or_else(|| Error::broken(chain.tree.place().display(), "no pack of it is complete"))?,
-    };
-    let folder = folder_of(entry.sequence);
-    let Some((manifest, _)) = entry.manifest.as_ref().map_err(Clone::clone)? else {
-        return Err(Error::broken(folder, "it was never sealed: its run was killed, or is at work").into());
-    };
-    match &manifest.result {
-        Some(result) => Ok((manifest, result)),
-        None => {
-            let why = manifest.reason.as_deref().unwrap_or("nobody knows why");
-            Err(Error::broken(folder, format!("its run was aborted ({why}): there is no verdict in it")).into())
+/// An estate of a pack, and how it was come by.
+struct Found {
+    sourced: Sourced,
+    /// How many resources of types that the pack does not know were left out.
+    left_out: usize,
+    #[cfg(feature = "aws")]
+    reads: Option<crate::aws::Reads>,
+}
+
+impl Found {
+    fn saved(sourced: Sourced) -> Self {
+        Self {
+            sourced,
+            left_out: 0,
+            #[cfg(feature = "aws")]
+            reads: None,
         }
     }
 }
 
-fn json<T: serde::de::DeserializeOwned>(chain: &Chain, manifest: &Manifest, role: &str) -> Result<T, Failure> {
-    let bytes = chain.file(manifest, role)?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::broken(role, error.to_string()).into())
+/// Whether a path is that of a pack, a chain or the archive of a pack.
+pub(crate) fn is_pack(path: &Path) -> bool {
+    is_pack_at(path)
+}
+
+fn json<T: serde::de::DeserializeOwned>(pack: &Pack<'_>, role: &str) -> Result<T, Failure> {
+    let bytes = pack.file(role)?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::broken(format!("{}/{role}", pack.name()), error.to_string()).into())
 }
 
 /// The run record of a pack.
-fn record(chain: &Chain, manifest: &Manifest) -> Result<RunRecord, Failure> {
-    let record: RunRecord = json(chain, manifest, role::RUN)?;
+fn record(pack: &Pack<'_>) -> Result<RunRecord, Failure> {
+    let record: RunRecord = json(pack, role::RUN)?;
     if record.schema != RUN_SCHEMA {
         let reason = format!("its schema is `{}`, this program reads `{RUN_SCHEMA}`", record.schema);
-        return Err(Error::broken(format!("{}/run.json", folder_of(manifest.sequence)), reason).into());
+        return Err(Error::broken(format!("{}/run.json", pack.name()), reason).into());
     }
     Ok(record)
 }
@@ -134,28 +159,38 @@ fn setup_of(record: &RunRecord, rules: &[(RuleFile, Vec<u8>)], terminal: &Termin
     Ok((setup.ok_or_else(|| Failure::usage("nothing was judged"))?, ignore))
 }
 
-fn estate(chain: &Chain, manifest: &Manifest, role: &str, setup: &Setup) -> Result<Estate, Failure> {
-    let bytes = chain.file(manifest, role)?;
+fn estate(pack: &Pack<'_>, role: &str, setup: &Setup) -> Result<Estate, Failure> {
+    let bytes = pack.file(role)?;
     let text = String::from_utf8(bytes).map_err(|_| Error::broken(role, "it is not text"))?;
     Estate::load(&text, &setup.registry).map_err(|error| Error::broken(role, error.to_string()).into())
 }
 
 /// The estate of a pack as it was seen, before environments are assigned.
-fn sourced(chain: &Chain, manifest: &Manifest, result: &PackResult, record: &RunRecord, setup: &Setup) -> Result<Sourced, Failure> {
+fn sourced(pack: &Pack<'_>, record: &RunRecord, setup: &Setup, called: Option<&str>) -> Result<Found, Failure> {
+    let result = pack.result()?;
     match result.basis {
         Basis::Estate => {
-            let before = manifest.files.iter().any(|file| file.role == role::BEFORE);
-            let before = before.then(|| estate(chain, manifest, role::BEFORE, setup)).transpose()?;
-            Ok(Sourced::with(estate(chain, manifest, role::ESTATE, setup)?, before))
+            let before = pack.has(role::BEFORE).then(|| estate(pack, role::BEFORE, setup)).transpose()?;
+            let mut sourced = Sourced::with(estate(pack, role::ESTATE, setup)?, before);
+            if let Some(called) = called {
+                called.clone_into(&mut sourced.estate.run.source);
+            }
+            Ok(Found::saved(sourced))
         }
         #[cfg(feature = "aws")]
         Basis::Responses => {
-            let tape = tape(chain, manifest)?;
+            let mut tape = tape(pack)?;
+            if let Some(called) = called {
+                called.clone_into(&mut tape.run.source);
+            }
             let services = if record.everything { crate::aws::SERVICES.to_vec() } else { setup.services() };
-            let mut estate = super::super::collect::replayed(&tape, &services, Some(result.as_of), setup)?;
+            let (mut estate, reads) = super::super::collect::reread(&tape, &services, Some(result.as_of), setup)?;
+            let all = estate.resources.len();
             estate.resources.retain(|resource| record.types.contains(&resource.kind.name));
             estate.listings.retain(|listing| record.types.contains(&listing.kind));
-            Ok(Sourced { tape: Some(tape), ..Sourced::with(estate, None) })
+            let left_out = all - estate.resources.len();
+            let sourced = Sourced { tape: Some(tape), ..Sourced::with(estate, None) };
+            Ok(Found { sourced, left_out, reads: Some(reads) })
         }
         #[cfg(not(feature = "aws"))]
         Basis::Responses => {
@@ -167,43 +202,75 @@ fn sourced(chain: &Chain, manifest: &Manifest, result: &PackResult, record: &Run
 
 /// The recording in a pack.
 #[cfg(feature = "aws")]
-fn tape(chain: &Chain, manifest: &Manifest) -> Result<crate::aws::Tape, Failure> {
-    let (head, index) = (chain.file(manifest, role::TAPE)?, chain.file(manifest, role::INDEX)?);
+fn tape(pack: &Pack<'_>) -> Result<crate::aws::Tape, Failure> {
+    let (head, index) = (pack.file(role::TAPE)?, pack.file(role::INDEX)?);
     let mut bodies = Vec::new();
     for line in index.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let exchange: crate::aws::Exchange =
             serde_json::from_slice(line).map_err(|error| Error::broken("index.jsonl", error.to_string()))?;
         if let crate::aws::Outcome::Response { body, .. } = exchange.outcome {
-            bodies.push((body, chain.object(&body.to_string())?));
+            bodies.push((body, pack.object(&body.to_string())?));
         }
     }
-    let name = PathBuf::from(folder_of(manifest.sequence));
+    let name = PathBuf::from(pack.name());
     crate::aws::Tape::of_parts(&name, head, index, bodies).map_err(|error| Error::broken(name.display(), error.to_string()).into())
 }
 
-/// The estate of a pack, for those who judge it by rules of today.
-pub(crate) fn estate_of(path: &Path, setup: &Setup) -> Result<Sourced, Failure> {
-    let (chain, only) = Chain::open(path)?;
-    let (manifest, result) = complete(&chain, only)?;
-    let record = record(&chain, manifest)?;
-    sourced(&chain, manifest, result, &record, setup)
+/// The estate of a pack, for those who judge it by rules of today. What it is called tells the pack and who signed it.
+pub(crate) fn estate_of(path: &Path, setup: &Setup, keys: &[PublicKey], terminal: &Terminal) -> Result<Sourced, Failure> {
+    let (chain, only) = Verified::open(path, keys)?;
+    let pack = chain.whole(only)?;
+    say_who_signed(&pack, terminal);
+    let source = &pack.result()?.source;
+    let hash = pack.manifest_sha256().get(..19).unwrap_or_default();
+    let called = format!("replay of {} ({source}, {hash}…), {}", pack.name(), who_signed(&pack));
+    let found = sourced(&pack, &record(&pack)?, setup, Some(&called))?;
+    #[cfg(feature = "aws")]
+    if let (Some(tape), Some(reads)) = (&found.sourced.tape, &found.reads)
+        && let Some(problem) = tape.contradictions(reads, &found.sourced.estate.run.regions).into_iter().next()
+    {
+        return Err(Error::broken(format!("{}/tape.json", pack.name()), problem).into());
+    }
+    Ok(found.sourced)
 }
 
-fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &Terminal) -> Result<Rebuilt, Failure> {
-    let record = record(chain, manifest)?;
-    let has = |role: &str| manifest.files.iter().any(|file| file.role == role);
-    let asked = has(role::INDEX) || has(role::TAPE);
+/// Who signed a pack, in words.
+fn who_signed(pack: &Pack<'_>) -> String {
+    match pack.signed() {
+        Signed::Given => format!("signed by {}, which was given", pack.manifest().key.as_deref().unwrap_or_default()),
+        Signed::Unknown(_) => {
+            format!("NOT VERIFIED: signed by {}, which nobody gave", pack.manifest().key.as_deref().unwrap_or_default())
+        }
+        Signed::Nobody => "NOT VERIFIED: nobody signed it".to_owned(),
+    }
+}
+
+/// Says so where what is read could be of anybody.
+pub(super) fn say_who_signed(pack: &Pack<'_>, terminal: &Terminal) {
+    match pack.signed() {
+        Signed::Given => {}
+        Signed::Unknown(_) => terminal.say(&format!("warning: {}: {}: give it with --public-key", pack.name(), who_signed(pack))),
+        Signed::Nobody => {
+            terminal.say(&format!("warning: {}: {}: whoever can write to it can rewrite it", pack.name(), who_signed(pack)));
+        }
+    }
+}
+
+pub(super) fn rebuild(pack: &Pack<'_>, terminal: &Terminal) -> Result<Rebuilt, Failure> {
+    let (manifest, result) = (pack.manifest(), pack.result()?);
+    let record = record(pack)?;
+    let asked = pack.has(role::INDEX) || pack.has(role::TAPE);
     let expected = match result.source.as_str() {
         "live" | "demo" | "replay" => Basis::Responses,
         _ => Basis::Estate,
     };
-    let folder = folder_of(manifest.sequence);
+    let folder = pack.name();
     if result.basis != expected || asked != (expected == Basis::Responses) || record.source != result.source {
         let reason = "what it is judged from does not fit where its facts come from";
         return Err(Error::broken(format!("{folder}/manifest.json"), reason).into());
     }
     let same_program = manifest.tool.sha256.is_some() && manifest.tool == write::tool();
-    let rules = chain.rules(manifest)?;
+    let rules = pack.rules()?;
     let (setup, ignore) = setup_of(&record, &rules, terminal)?;
     let later: Vec<String> =
         setup.registry.names().filter(|name| !record.types.iter().any(|known| known == name)).map(str::to_owned).collect();
@@ -213,10 +280,11 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
     if same_program && record.edition != Edition::CURRENT {
         return Err(Error::broken(format!("{folder}/run.json"), "it names another edition than that of its program").into());
     }
-    let mut sourced = sourced(chain, manifest, result, &record, &setup)?;
+    let found = sourced(pack, &record, &setup, None)?;
+    let mut sourced = found.sourced;
     sourced.settle(Some(result.as_of), &setup);
-    let declared = if manifest.files.iter().any(|file| file.role == role::DECLARED) {
-        let mut declared = estate(chain, manifest, role::DECLARED, &setup)?;
+    let declared = if pack.has(role::DECLARED) {
+        let mut declared = estate(pack, role::DECLARED, &setup)?;
         isolation::assign(&mut declared, &setup.config.environments);
         let mut diagnostics = Vec::new();
         let ignores = ignore.iter().flat_map(|source| ignores(source, &mut diagnostics)).collect();
@@ -225,106 +293,38 @@ fn rebuild(chain: &Chain, manifest: &Manifest, result: &PackResult, terminal: &T
     } else {
         None
     };
-    let asks = Asks { everything: record.everything, record: false };
+    let asks = Asks { everything: record.everything, record: true };
     let given = Given { declared, fail_on: record.fail_on, all: record.all, asks, edition: record.edition };
     let judged = given.judge(&setup, sourced, terminal);
-    Ok(Rebuilt { setup, given, judged, rules, later, same_program })
+    Ok(Rebuilt {
+        record,
+        setup,
+        given,
+        judged,
+        rules,
+        later,
+        left_out: found.left_out,
+        same_program,
+        #[cfg(feature = "aws")]
+        reads: found.reads,
+    })
 }
 
-/// `keur evidence replay`
-pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
-    let (chain, only) = Chain::open(&args.pack)?;
-    say_unfinished(&chain, only, terminal);
-    let (manifest, result) = complete(&chain, only)?;
-    let rebuilt = rebuild(&chain, manifest, result, terminal)?;
-    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, None);
-    let (now, then) = (write::findings(&report), chain.file(manifest, role::FINDINGS)?);
-    let folder = folder_of(manifest.sequence);
-    if now != then {
-        let difference = first_difference(&then, &now);
-        return Err(Error::broken(
-            format!("{folder}/findings.json"),
-            format!("evaluating the pack again gives other findings\n{difference}"),
-        )
-        .into());
+/// The findings that the estate in a pack gives, for one that another program wrote.
+pub(super) fn judged_from_estate(pack: &Pack<'_>, rebuilt: &Rebuilt, terminal: &Terminal) -> Option<Vec<u8>> {
+    if rebuilt.given.declared.is_some() {
+        return None;
     }
-    let mut found = vec!["the findings"];
-    for (what, same) in also_the_same(&chain, manifest, result, &rebuilt, &now)? {
-        if !same {
-            return Err(
-                Error::broken(&folder, format!("evaluating the pack again gives the same findings, but not the same {what}")).into()
-            );
-        }
-        found.push(what);
-    }
-    let what = match result.basis {
-        Basis::Responses => format!("{} answers of AWS, collected and judged again", rebuilt.judged.estate.run.calls),
-        Basis::Estate => "the estate, judged again: answers of AWS are not part of a pack on code or on a saved estate".to_owned(),
-    };
-    output::to_stdout(|out| {
-        writeln!(out, "{folder}: the same findings, byte for byte ({} bytes, {})", then.len(), result.findings_sha256)?;
-        writeln!(out, "from {what}; {} findings", report.judgement.findings.len())?;
-        writeln!(out, "the same: {}", found.join(", "))?;
-        if !rebuilt.later.is_empty() {
-            writeln!(out, "left out, because the program that wrote the pack did not know them: {}", rebuilt.later.join(", "))?;
-        }
-        if rebuilt.given.edition != Edition::CURRENT {
-            writeln!(out, "controls by the rules of its time: one was met as soon as one of its policies judged something")?;
-        }
-        if !rebuilt.same_program {
-            writeln!(out, "another program wrote the pack ({}): exports and reports may be written otherwise", manifest.tool.name)?;
-        }
-        Ok(())
-    })?;
-    Ok(0)
-}
-
-/// What else a pack holds that follows from its evidence, and whether it is what follows.
-fn also_the_same(
-    chain: &Chain,
-    manifest: &Manifest,
-    result: &PackResult,
-    rebuilt: &Rebuilt,
-    findings: &[u8],
-) -> Result<Vec<(&'static str, bool)>, Failure> {
-    let dossier = dossier_of(chain, manifest, result, rebuilt)?;
-    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, Some(&dossier));
-    let is = |role: &str, bytes: Vec<u8>| -> Result<bool, Failure> { Ok(chain.file(manifest, role)? == bytes) };
-    let mut all = vec![
-        ("result in the manifest", write::result_of(&report, &result.source, result.basis, findings) == *result),
-        ("list of what is open", is(role::OPEN, write::pretty(&write::open_findings(&report)))?),
-        ("population", is(role::POPULATION, write::pretty(&report.population))?),
-    ];
-    // Another program may write these otherwise.
-    if !rebuilt.same_program {
-        return Ok(all);
-    }
-    if rebuilt.given.declared.is_none() {
-        all.push(("estate", is(role::ESTATE, saved(&rebuilt.judged.estate))?));
-    }
-    // Those tell of the packs before as well, which an archive does not hold.
-    if chain.entries.first().is_none_or(|first| first.sequence != 1) {
-        return Ok(all);
-    }
-    let by_path = |path: &str, bytes: Vec<u8>| {
-        let entry = manifest.files.iter().find(|file| file.path == path || file.path.strip_suffix(".zst") == Some(path));
-        entry.is_some_and(|file| file.content.as_ref().map_or(&file.sha256, |content| &content.sha256) == &sha256(&bytes))
-    };
-    let exports =
-        EXPORTS.iter().all(|(format, name)| by_path(&format!("exports/{name}"), write::written(&report, *format, Lang::default())));
-    all.push(("exports", exports));
-    let mut reports = manifest.files.iter().filter(|file| file.role == role::REPORT);
-    let same = |file: &crate::evidence::FileEntry| {
-        let code = file.path.strip_prefix("report.").and_then(|rest| rest.strip_suffix(".html"));
-        let lang = Lang::ALL.iter().find(|(known, _)| Some(*known) == code).map(|(_, lang)| *lang);
-        lang.is_some_and(|lang| by_path(&file.path, write::written(&report, Format::Html, lang)))
-    };
-    all.push(("report", reports.all(same)));
-    Ok(all)
+    let mut sourced = Sourced::with(estate(pack, role::ESTATE, &rebuilt.setup).ok()?, None);
+    sourced.settle(Some(rebuilt.judged.estate.run.as_of), &rebuilt.setup);
+    let Given { fail_on, all, asks, edition, .. } = rebuilt.given;
+    let given = Given { declared: None, fail_on, all, asks, edition };
+    let judged = given.judge(&rebuilt.setup, sourced, terminal);
+    Some(write::findings(&judged.report(&rebuilt.setup, given.fail_on, given.all, None)))
 }
 
 /// The first line that differs, with what stands around it.
-fn first_difference(then: &[u8], now: &[u8]) -> String {
+pub(super) fn first_difference(then: &[u8], now: &[u8]) -> String {
     let (then, now) = (String::from_utf8_lossy(then), String::from_utf8_lossy(now));
     let (then, now): (Vec<&str>, Vec<&str>) = (then.lines().collect(), now.lines().collect());
     let at = then.iter().zip(&now).position(|(a, b)| a != b).unwrap_or_else(|| then.len().min(now.len()));
@@ -337,14 +337,38 @@ fn first_difference(then: &[u8], now: &[u8]) -> String {
     text
 }
 
-/// The dossier of a pack that is sealed: what it was when the pack was written.
-fn dossier_of(chain: &Chain, manifest: &Manifest, result: &PackResult, rebuilt: &Rebuilt) -> Result<Dossier, Failure> {
-    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, None);
-    let earlier = match manifest.sequence {
-        1 => None,
-        sequence => Some(history(chain, Some(sequence - 1), Some(&result.source))?),
+/// `keur evidence replay`
+pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
+    let (chain, only) = Verified::open(&args.pack, &args.signed.keys()?)?;
+    say_unfinished(&chain, only, terminal);
+    let pack = chain.whole(only)?;
+    say_who_signed(&pack, terminal);
+    let rebuilt = rebuild(&pack, terminal)?;
+    let derived = derive(&chain, &pack, &rebuilt, terminal)?;
+    if let Some(problem) = derived.problems.into_iter().next() {
+        return Err(problem.into());
+    }
+    let result = pack.result()?;
+    let what = match result.basis {
+        Basis::Responses => format!("{} answers of AWS, collected and judged again", rebuilt.judged.estate.run.calls),
+        Basis::Estate => "the estate, judged again: answers of AWS are not part of a pack on code or on a saved estate".to_owned(),
     };
-    let (started, started_sha256) = chain.entry(manifest.sequence)?.started.as_ref().map_err(Clone::clone)?;
+    output::to_stdout(|out| {
+        writeln!(out, "{}: the same findings, byte for byte ({} bytes, {})", pack.name(), derived.bytes, result.findings_sha256)?;
+        writeln!(out, "from {what}; {} findings", rebuilt.judged.judgement.findings.len())?;
+        if !rebuilt.same_program {
+            writeln!(out, "another program wrote the pack: {}", pack.manifest().tool.name)?;
+        }
+        held::table(&derived.held, out)
+    })?;
+    Ok(0)
+}
+
+/// The dossier of a pack that is sealed: what it was when the pack was written.
+pub(super) fn dossier_of(pack: &Pack<'_>, earlier: Option<History>, rebuilt: &Rebuilt, findings: &[u8]) -> Dossier {
+    let report = rebuilt.report(None);
+    let manifest = pack.manifest();
+    let (started, started_sha256) = pack.started();
     #[cfg(feature = "aws")]
     let calls = rebuilt.judged.tape.as_ref().map(write::calls_of).unwrap_or_default();
     #[cfg(not(feature = "aws"))]
@@ -358,8 +382,7 @@ fn dossier_of(chain: &Chain, manifest: &Manifest, result: &PackResult, rebuilt: 
         cadence: manifest.cadence,
         tool: &manifest.tool,
     };
-    let findings = chain.file(manifest, role::FINDINGS)?;
-    Ok(write::dossier(&facts, earlier, &report, &findings, &write::open_findings(&report), &rebuilt.rules, &calls))
+    write::dossier(&facts, earlier, &report, findings, &write::open_findings(&report), &rebuilt.rules, &calls)
 }
 
 /// `keur evidence report`
@@ -370,16 +393,18 @@ pub(crate) fn report(args: ReportArgs, terminal: &Terminal) -> Outcome {
             output::check_writable(path)?;
         }
     }
-    let (chain, only) = Chain::open(&args.pack)?;
+    let (chain, only) = Verified::open(&args.pack, &args.signed.keys()?)?;
     say_unfinished(&chain, only, terminal);
-    let (manifest, result) = complete(&chain, only)?;
-    let rebuilt = rebuild(&chain, manifest, result, terminal)?;
-    let dossier = dossier_of(&chain, manifest, result, &rebuilt)?;
-    let report = rebuilt.judged.report(&rebuilt.setup, rebuilt.given.fail_on, rebuilt.given.all, Some(&dossier));
-    if write::findings(&report) != chain.file(manifest, role::FINDINGS)? {
-        let reason = "evaluating the pack again gives other findings than it holds: `keur evidence replay` shows the difference";
-        return Err(Error::broken(folder_of(manifest.sequence), reason).into());
+    let pack = chain.whole(only)?;
+    say_who_signed(&pack, terminal);
+    let rebuilt = rebuild(&pack, terminal)?;
+    // What is printed is what the pack's own answers say, and only if the pack says the same.
+    let derived = derive(&chain, &pack, &rebuilt, terminal)?;
+    if let Some(problem) = derived.problems.into_iter().next() {
+        return Err(problem.into());
     }
+    let dossier = derived.dossier;
+    let report = rebuilt.report(Some(&dossier));
     let style = Style { lang: args.lang, ..terminal.style };
     output::each(&args.format, style, |format, style, out| report.write(format, style, out))?;
     Ok(report.exit_code())

@@ -10,11 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::super::{Failure, Outcome, Terminal, now, output};
+use super::derive::derive;
+use super::held::{self, Held, How};
+use super::rebuild::{rebuild, say_who_signed};
+use super::{SignedByArgs, clear};
 use crate::evidence::anchor::{self, Head};
 #[cfg(feature = "aws")]
 use crate::evidence::authority::Authorities;
 use crate::evidence::sign::PublicKey;
-use crate::evidence::{self, Caller, Chain, Checked, Day, History, Note, PackResult, folder_of};
+use crate::evidence::{self, Caller, Chain, Checked, Day, History, Note, PackResult, Signed, Verified, folder_of};
 use crate::report::grid;
 
 /// How to print.
@@ -27,16 +31,29 @@ enum Form {
     Json,
 }
 
+/// Which packs `verify` makes again from their answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Replayed {
+    /// The one that is given; of a chain, the last complete one
+    #[default]
+    Last,
+    /// Every complete one
+    All,
+    /// None: only bytes, signatures and links are looked at
+    None,
+}
+
 /// Options of `keur evidence verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// A chain, a pack of it, or the archive of a pack
     #[arg(value_name = "CHAIN", value_hint = ValueHint::AnyPath)]
     path: PathBuf,
-    /// A public key that everything must be signed by: a file (minisign or PEM), or minisign's line; several for a chain
-    /// whose key was changed
-    #[arg(long = "public-key", value_name = "KEY", value_hint = ValueHint::FilePath)]
-    keys: Vec<String>,
+    #[command(flatten)]
+    signed: SignedByArgs,
+    /// Which packs are judged again from their own answers, so that what follows from them is told from what is only stated
+    #[arg(long, value_name = "WHICH", default_value = "last")]
+    replay: Replayed,
     /// Anchors to hold the chain against: a file, or `s3://BUCKET/PREFIX/`; several times for several places
     #[arg(long = "anchor", value_name = "PLACE", value_hint = ValueHint::AnyPath)]
     anchors: Vec<String>,
@@ -53,22 +70,24 @@ pub(crate) struct VerifyArgs {
     format: Form,
 }
 
-/// The newest pack of a chain that is sealed, as anchors have it.
-pub(super) fn head(path: &Path) -> Result<Head, Failure> {
-    let (chain, only) = Chain::open(path)?;
+/// The newest pack of a chain that is sealed, as anchors have it. It and the whole chain up to it must hold.
+pub(super) fn head(path: &Path, keys: &[PublicKey], terminal: &Terminal) -> Result<Head, Failure> {
+    let (chain, only) = Verified::open(path, keys)?;
     if only.is_some() {
         return Err(Failure::usage(format!("{}: this is one pack", path.display())).hint("give the folder of the chain"));
     }
-    chain.check_links()?;
-    let last = chain.entries.iter().rev().find_map(|entry| entry.sealed());
-    let Some((manifest, hash)) = last else {
+    let Some(last) = chain.packs().next_back().map(|pack| pack.manifest().sequence) else {
         return Err(Failure::usage(format!("{}: no pack of it is sealed", path.display())));
     };
-    Ok(Head { chain: manifest.chain.clone(), sequence: manifest.sequence, manifest_sha256: hash.to_owned(), time: manifest.sealed })
+    let pack = chain.whole(Some(last))?;
+    say_who_signed(&pack, terminal);
+    let manifest = pack.manifest();
+    let manifest_sha256 = pack.manifest_sha256().to_owned();
+    Ok(Head { chain: manifest.chain.clone(), sequence: manifest.sequence, manifest_sha256, time: manifest.sealed })
 }
 
 /// Holds anchors against a chain: up to which pack it is anchored.
-fn against_anchors(args: &VerifyArgs, chain: &Chain, checked: &mut Checked) -> Result<Option<Option<u64>>, Failure> {
+fn against_anchors(args: &VerifyArgs, checked: &mut Checked) -> Result<Option<Option<u64>>, Failure> {
     if args.anchors.is_empty() {
         return Ok(None);
     }
@@ -76,7 +95,7 @@ fn against_anchors(args: &VerifyArgs, chain: &Chain, checked: &mut Checked) -> R
     for place in &args.anchors {
         let caller = Caller { profile: args.profile.clone(), allowed: Vec::new(), now: now() };
         let anchors = super::anchor::read(place, caller)?;
-        let manifest_of = |sequence| chain.entries.iter().find(|e| e.sequence == sequence).and_then(|e| Some(e.sealed()?.1.to_owned()));
+        let manifest_of = |sequence| checked.manifests.get(&sequence).cloned();
         let compared = anchor::compare(&anchors, &checked.chain, manifest_of);
         anchored = anchored.max(compared.anchored);
         checked.problems.extend(compared.problems.into_iter().map(|problem| evidence::Error::broken(place, problem)));
@@ -153,7 +172,19 @@ struct VerifyOut<'a> {
     stamped: &'a [StampOut],
     problems: Vec<ProblemOut<'a>>,
     notes: Vec<String>,
+    contents: Vec<ContentsOut<'a>>,
 }
+
+/// What holds everything that a pack says.
+#[derive(Serialize)]
+struct ContentsOut<'a> {
+    pack: u64,
+    #[serde(flatten)]
+    held: &'a Held,
+}
+
+/// The packs that were made again, and what holds each thing that they say.
+type Contents = Vec<(u64, Vec<Held>)>;
 
 #[derive(Serialize)]
 struct HeadOut<'a> {
@@ -169,21 +200,24 @@ struct ProblemOut<'a> {
 
 /// `keur evidence verify`
 pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
-    let keys = args.keys.iter().map(|key| PublicKey::read(key)).collect::<Result<Vec<_>, _>>()?;
+    let keys = args.signed.keys()?;
     let (chain, only) = Chain::open(&args.path)?;
     if !args.anchors.is_empty() && only.is_some() {
         return Err(Failure::usage("--anchor is for a chain").hint("give the folder of the chain, not of one pack"));
     }
-    if let Some(sequence) = only {
-        chain.entry(sequence)?;
-    }
     let mut checked = evidence::verify(&chain, only, &keys);
-    let anchored = against_anchors(args, &chain, &mut checked)?;
+    if let Some(only) = only
+        && !checked.packs.contains(&only)
+    {
+        return Err(evidence::Error::broken(folder_of(only), "it is missing").into());
+    }
+    let anchored = against_anchors(args, &mut checked)?;
     let stamps = against_authorities(args, &mut checked)?;
+    let contents = contents(args.replay, chain, only, &keys, &mut checked, terminal);
     let holds = checked.problems.is_empty();
     match args.format {
-        Form::Json => output::to_stdout(|out| json(&checked, anchored, &stamps, out))?,
-        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), anchored, &stamps, out))?,
+        Form::Json => output::to_stdout(|out| json(&checked, anchored, &stamps, &contents, out))?,
+        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), anchored, &stamps, &contents, out))?,
     }
     if holds {
         return Ok(0);
@@ -197,7 +231,51 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     Ok(4)
 }
 
-fn json(checked: &Checked, anchored: Option<Option<u64>>, stamps: &[StampOut], out: &mut dyn Write) -> io::Result<()> {
+/// Makes packs that hold again from their own answers: what does not follow is a problem.
+fn contents(which: Replayed, chain: Chain, only: Option<u64>, keys: &[PublicKey], checked: &mut Checked, terminal: &Terminal) -> Contents {
+    // Of what was changed nothing follows.
+    if which == Replayed::None || !checked.problems.is_empty() {
+        return Vec::new();
+    }
+    let chain = match Verified::again(chain, only, keys) {
+        Ok(chain) => chain,
+        Err(problem) => {
+            checked.problems.push(problem);
+            return Vec::new();
+        }
+    };
+    let complete = chain.packs().filter(|pack| pack.manifest().result.is_some()).map(|pack| pack.manifest().sequence);
+    let mut wanted: Vec<u64> = complete.filter(|sequence| only.is_none_or(|only| only == *sequence)).collect();
+    if which == Replayed::Last {
+        wanted.drain(..wanted.len().saturating_sub(1));
+    }
+    let mut all = Vec::new();
+    for sequence in wanted {
+        match again(&chain, sequence, terminal) {
+            Ok((problems, held)) => {
+                checked.problems.extend(problems);
+                all.push((sequence, held));
+            }
+            // Rules that cannot be read, answers that lead nowhere: of a pack that holds, that cannot be.
+            Err(failure) => checked.problems.push(evidence::Error::broken(folder_of(sequence), failure.message)),
+        }
+    }
+    all
+}
+
+fn again(chain: &Verified, sequence: u64, terminal: &Terminal) -> Result<(Vec<evidence::Error>, Vec<Held>), Failure> {
+    let pack = chain.whole(Some(sequence))?;
+    #[cfg(not(feature = "aws"))]
+    if pack.result()?.basis == evidence::Basis::Responses {
+        let note = "this build cannot read answers of AWS: nothing in it was made again".to_owned();
+        return Ok((Vec::new(), vec![Held { what: "everything".to_owned(), how: How::Statement, note }]));
+    }
+    let rebuilt = rebuild(&pack, terminal)?;
+    let derived = derive(chain, &pack, &rebuilt, terminal)?;
+    Ok((derived.problems, derived.held))
+}
+
+fn json(checked: &Checked, anchored: Option<Option<u64>>, stamps: &[StampOut], contents: &Contents, out: &mut dyn Write) -> io::Result<()> {
     let document = VerifyOut {
         schema: "keur/verify/1",
         holds: checked.problems.is_empty(),
@@ -211,12 +289,20 @@ fn json(checked: &Checked, anchored: Option<Option<u64>>, stamps: &[StampOut], o
         stamped: stamps,
         problems: checked.problems.iter().map(|p| ProblemOut { file: &p.file, reason: &p.reason }).collect(),
         notes: checked.notes.iter().map(note).collect(),
+        contents: contents.iter().flat_map(|(pack, held)| held.iter().map(|held| ContentsOut { pack: *pack, held })).collect(),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     out.write_all(b"\n")
 }
 
-fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, stamps: &[StampOut], out: &mut dyn Write) -> io::Result<()> {
+fn print(
+    checked: &Checked,
+    alone: bool,
+    anchored: Option<Option<u64>>,
+    stamps: &[StampOut],
+    contents: &Contents,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let packs = match checked.packs.as_slice() {
         [] => "no pack".to_owned(),
         [one] => folder_of(*one),
@@ -261,19 +347,38 @@ fn print(checked: &Checked, alone: bool, anchored: Option<Option<u64>>, stamps: 
     if let Some((sequence, hash)) = &checked.head {
         writeln!(out, "chain {}\nhead  {} {hash}", clear(&checked.chain), folder_of(*sequence))?;
     }
+    say_contents(checked, contents, out)
+}
+
+/// What holds everything that the packs say.
+fn say_contents(checked: &Checked, contents: &Contents, out: &mut dyn Write) -> io::Result<()> {
+    if !checked.problems.is_empty() {
+        return Ok(());
+    }
+    for (sequence, held) in contents {
+        let stated = held.iter().filter(|held| held.how == How::Statement).count();
+        writeln!(
+            out,
+            "\nwhat holds {}: derived from its answers and rules, compared, or only stated by whoever signed it ({stated})",
+            folder_of(*sequence)
+        )?;
+        held::table(held, out)?;
+    }
+    let others = checked.packs.len().saturating_sub(contents.len());
+    if others > 0 {
+        let which = if others == 1 { "pack" } else { "packs" };
+        writeln!(
+            out,
+            "\nof {others} other {which} only bytes, signatures and links were looked at: what they say is stated (--replay all)"
+        )?;
+    }
     Ok(())
 }
 
-/// Text of files for a terminal: nothing in it moves the cursor.
-fn clear(text: &str) -> String {
-    let moves = |c: char| c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
-}
-
 /// Tells whoever takes the last complete pack of a chain that a later one was never sealed.
-pub(super) fn say_unfinished(chain: &Chain, only: Option<u64>, terminal: &Terminal) {
-    if let (None, Some(entry)) = (only, chain.entries.last().filter(|entry| entry.manifest == Ok(None))) {
-        terminal.say(&format!("warning: {}", lower(&unfinished(entry.sequence))));
+pub(super) fn say_unfinished(chain: &Verified, only: Option<u64>, terminal: &Terminal) {
+    if let (None, Some(sequence)) = (only, chain.unfinished()) {
+        terminal.say(&format!("warning: {}", lower(&unfinished(sequence))));
     }
 }
 
@@ -307,6 +412,7 @@ fn note(note: &Note) -> String {
             )
         }
         Note::Rules(sequence, kinds) => format!("Pack {sequence} was judged by other rules than the one before it: {}.", kinds.join(", ")),
+        Note::OtherKey(sequence) => format!("Pack {sequence} is signed by another key than the one before it."),
         Note::AsOf(sequence, as_of) => format!("Pack {sequence} measures ages against {as_of}, which is not when its run began."),
     }
 }
@@ -320,23 +426,19 @@ pub(crate) struct ArchiveArgs {
     /// The file to write: `pack-000042.tar.zst`
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: PathBuf,
+    #[command(flatten)]
+    signed: SignedByArgs,
 }
 
 /// `keur evidence archive`
 pub(crate) fn archive(args: &ArchiveArgs, terminal: &Terminal) -> Outcome {
     output::check_writable(&args.output)?;
-    let (chain, only) = Chain::open(&args.pack)?;
-    let sequence = match only {
-        Some(sequence) => sequence,
-        None => chain.last_complete().map(|entry| entry.sequence).ok_or_else(|| Failure::usage("no pack of the chain is complete"))?,
-    };
+    let (chain, only) = Verified::open(&args.pack, &args.signed.keys()?)?;
     say_unfinished(&chain, only, terminal);
-    let checked = evidence::verify(&chain, Some(sequence), &[]);
-    if let Some(problem) = checked.problems.into_iter().next() {
-        return Err(problem.into());
-    }
+    let pack = chain.whole(only)?;
+    say_who_signed(&pack, terminal);
     let mut bytes = Vec::new();
-    evidence::write_archive(&chain, sequence, &mut bytes)?;
+    evidence::write_archive(&pack, &mut bytes)?;
     output::to_file(&args.output, |out| out.write_all(&bytes))?;
     terminal.say(&format!("{}: {} kB, {}", args.output.display(), bytes.len().div_ceil(1000), evidence::sha256(&bytes)));
     Ok(0)
@@ -357,6 +459,8 @@ pub(crate) struct HistoryArgs {
     /// Where the facts come from, if not where those of the last pack do: live, plan, state…
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
+    #[command(flatten)]
+    signed: SignedByArgs,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Form,
@@ -377,6 +481,7 @@ struct HistoryOut<'a> {
     chain: &'a str,
     source: &'a str,
     packs: u64,
+    signed: &'a SignedOut,
     aborted: Vec<u64>,
     unfinished: Option<u64>,
     of_other_sources: u64,
@@ -441,8 +546,8 @@ struct FindingOut<'a> {
 
 /// `keur evidence history`
 pub(crate) fn history(args: &HistoryArgs, terminal: &Terminal) -> Outcome {
-    let (chain, _) = Chain::open(&args.chain)?;
-    chain.check_links()?;
+    let (chain, _) = Verified::open(&args.chain, &args.signed.keys()?)?;
+    let signed = signed_of(&chain);
     let history = evidence::history(&chain, None, args.source.as_deref())?;
     let Some((first, last)) = history.period() else {
         let besides = history.unfinished.map(|sequence| format!("; {}", lower(&unfinished(sequence)))).unwrap_or_default();
@@ -459,15 +564,35 @@ pub(crate) fn history(args: &HistoryArgs, terminal: &Terminal) -> Outcome {
     }
     match args.format {
         Form::Json => {
-            let document = document(&history, args, last);
+            let document = document(&history, &signed, args, last);
             output::to_stdout(|out| {
                 serde_json::to_writer_pretty(&mut *out, &document)?;
                 out.write_all(b"\n")
             })?;
         }
-        Form::Table => output::to_stdout(|out| table(&history, args, (first, last), terminal, out))?,
+        Form::Table => output::to_stdout(|out| table(&history, &signed, args, (first, last), terminal, out))?,
     }
     Ok(0)
+}
+
+/// How many packs of a chain are signed by a key that was given, by one that was not, and by nobody.
+#[derive(Debug, Default, Serialize)]
+struct SignedOut {
+    by_given_keys: u64,
+    by_other_keys: u64,
+    by_nobody: u64,
+}
+
+fn signed_of(chain: &Verified) -> SignedOut {
+    let mut found = SignedOut::default();
+    for pack in chain.packs() {
+        match pack.signed() {
+            Signed::Given => found.by_given_keys += 1,
+            Signed::Unknown(_) => found.by_other_keys += 1,
+            Signed::Nobody => found.by_nobody += 1,
+        }
+    }
+    found
 }
 
 /// The verdicts of a control over time: each change once.
@@ -543,13 +668,14 @@ fn gap((from, to): (Timestamp, Timestamp)) -> GapOut {
     GapOut { from, to, hours: hours(to.duration_since(from)) }
 }
 
-fn document<'h>(history: &'h History, args: &HistoryArgs, last: Timestamp) -> HistoryOut<'h> {
+fn document<'h>(history: &'h History, signed: &'h SignedOut, args: &HistoryArgs, last: Timestamp) -> HistoryOut<'h> {
     let (from, to) = history.period().unzip();
     HistoryOut {
         schema: "keur/history/1",
         chain: &history.chain,
         source: &history.source,
         packs: history.complete().count() as u64,
+        signed,
         aborted: history.days.iter().filter(|day| day.result.is_none()).map(|day| day.sequence).collect(),
         unfinished: history.unfinished,
         of_other_sources: history.others,
@@ -569,6 +695,7 @@ fn document<'h>(history: &'h History, args: &HistoryArgs, last: Timestamp) -> Hi
 
 fn table(
     history: &History,
+    signed: &SignedOut,
     args: &HistoryArgs,
     (first, last): (Timestamp, Timestamp),
     terminal: &Terminal,
@@ -584,7 +711,16 @@ fn table(
     if let Some(sequence) = history.unfinished {
         writeln!(out, "  ! {}", unfinished(sequence))?;
     }
-    writeln!(out, "as the manifests say: whether they hold, `keur evidence verify` tells")?;
+    match signed {
+        SignedOut { by_other_keys: 0, by_nobody: 0, .. } => writeln!(out, "every pack is signed by a key that was given")?,
+        SignedOut { by_other_keys, by_nobody: 0, .. } => {
+            writeln!(out, "  ! not verified: {by_other_keys} packs are signed by a key that nobody gave (--public-key)")?;
+        }
+        SignedOut { by_nobody, .. } => {
+            writeln!(out, "  ! not verified: nobody signed {by_nobody} packs: whoever can write to them can rewrite them")?
+        }
+    }
+    writeln!(out, "as the packs say: whether their verdicts follow from their answers, `keur evidence verify --replay all` tells")?;
     if history.others > 0 {
         writeln!(out, "{} packs of other sources are left out", history.others)?;
     }
@@ -682,7 +818,7 @@ mod tests {
         let checked = || Checked { packs: vec![7], stamps: vec![(7, stamp.clone(), reply.clone())], ..Checked::default() };
         let printed = |checked: &Checked, stamps: &[StampOut]| {
             let mut out = Vec::new();
-            print(checked, true, None, stamps, &mut out).unwrap();
+            print(checked, true, None, stamps, &Vec::new(), &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         let mut nobody = checked();

@@ -71,6 +71,7 @@ pub(super) mod role {
     pub(crate) const ESTATE: &str = "estate";
     pub(crate) const BEFORE: &str = "before";
     pub(crate) const DECLARED: &str = "declared";
+    pub(crate) const PAST: &str = "past";
     pub(crate) const POPULATION: &str = "population";
     pub(crate) const FINDINGS: &str = "findings";
     pub(crate) const OPEN: &str = "open";
@@ -159,6 +160,8 @@ pub(crate) struct Prepared {
     pub(crate) dossier: Dossier,
     findings: Vec<u8>,
     open: Vec<OpenFinding>,
+    /// What the packs before it say: without them, its report could not be made again.
+    past: Option<Vec<u8>>,
     rules: Vec<(RuleFile, Vec<u8>)>,
 }
 
@@ -188,8 +191,9 @@ pub(crate) fn prepare(
         cadence: packing.cadence(),
         tool: packing.tool(),
     };
+    let past = earlier.as_ref().filter(|_| packing.sequence() > 1).map(pretty);
     let dossier = dossier(&facts, earlier, report, &findings, &open, &rules, &calls(judged));
-    Ok(Prepared { dossier, findings, open, rules })
+    Ok(Prepared { dossier, findings, open, past, rules })
 }
 
 /// What a dossier says that is neither of the report nor of the packs before.
@@ -247,7 +251,7 @@ pub(super) fn open_findings(report: &Report<'_>) -> Vec<OpenFinding> {
 }
 
 /// The rules as files.
-fn rule_files(rules: &Rules, ignore: &[std::sync::Arc<crate::diag::SourceFile>]) -> Vec<(RuleFile, Vec<u8>)> {
+pub(super) fn rule_files(rules: &Rules, ignore: &[std::sync::Arc<crate::diag::SourceFile>]) -> Vec<(RuleFile, Vec<u8>)> {
     let config: Vec<_> = rules.config_source.iter().cloned().collect();
     let kinds = [
         (rule::CONFIG, config.as_slice()),
@@ -467,6 +471,9 @@ pub(crate) fn write(
     }
     if let Some(declared) = &given.declared {
         packing.packed("declared.json", role::DECLARED, &whole(&declared.estate))?;
+    }
+    if let Some(past) = &prepared.past {
+        packing.packed("past.json", role::PAST, past)?;
     }
     packing.plain("population.json", role::POPULATION, &pretty(&report.population))?;
     packing.packed("findings.json", role::FINDINGS, &prepared.findings)?;
