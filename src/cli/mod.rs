@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 
-use crate::report::{self, Style};
+use crate::report::{self, Style, plain_lines};
 
 /// Checks a live AWS estate against declarative policies, and reports every deviation as evidence for
 /// ISO/IEC 27001 controls. What could not be read is unknown, never a pass.
@@ -207,9 +207,10 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             let word = if terminal.color { "\x1b[1;31merror\x1b[0m" } else { "error" };
-            terminal.say(&format!("{word}: {}", failure.message));
+            // What is wrong with a file is said in words of the file.
+            terminal.say(&format!("{word}: {}", plain_lines(&failure.message)));
             if let Some(hint) = failure.hint {
-                terminal.say(&format!("hint: {hint}"));
+                terminal.say(&format!("hint: {}", plain_lines(&hint)));
             }
             ExitCode::from(failure.code)
         }
