@@ -1,5 +1,7 @@
 //! Scalars as CloudFormation reads them: by YAML 1.1, where an unquoted `no` is false, `010` is eight and `1:30` is ninety.
 
+use std::collections::BTreeSet;
+
 use crate::diag::SourceFile;
 use crate::policy::yaml::{self, Key, Kind, Node};
 
@@ -50,15 +52,20 @@ fn is_plain(source: &SourceFile, span: &std::ops::Range<usize>, text: &str) -> b
     raw == Some(text) && !yaml::is_block(source, span.start)
 }
 
-/// Reads every scalar of a tree anew.
-pub(super) fn by_yaml_1_1(source: &SourceFile, node: &mut Node) {
+/// Reads every scalar of a tree anew; gives the first key that is there twice by that: `yes` and `true`.
+pub(super) fn by_yaml_1_1(source: &SourceFile, node: &mut Node) -> Option<Key> {
     match &mut node.kind {
-        Kind::List(items) => items.iter_mut().for_each(|item| by_yaml_1_1(source, item)),
+        Kind::List(items) => return items.iter_mut().find_map(|item| by_yaml_1_1(source, item)),
         Kind::Map(entries) => {
-            for (key, value) in entries {
-                name(source, key);
-                by_yaml_1_1(source, value);
+            let mut changed = false;
+            for (key, _) in entries.iter_mut() {
+                changed |= name(source, key);
             }
+            let mut names = BTreeSet::new();
+            if changed && let Some((twice, _)) = entries.iter().find(|(key, _)| !names.insert(key.name.as_str())) {
+                return Some(twice.clone());
+            }
+            return entries.iter_mut().find_map(|(_, value)| by_yaml_1_1(source, value));
         }
         Kind::Null => {}
         // A tag says what it is.
@@ -67,7 +74,7 @@ pub(super) fn by_yaml_1_1(source: &SourceFile, node: &mut Node) {
             let raw = source.text.get(node.span.clone()).map(str::trim).unwrap_or_default();
             let text = if let Kind::String(text) = &node.kind { text.as_str() } else { raw };
             if !is_plain(source, &node.span, text) {
-                return;
+                return None;
             }
             if let Some(kind) = resolved(text) {
                 node.kind = kind;
@@ -77,18 +84,22 @@ pub(super) fn by_yaml_1_1(source: &SourceFile, node: &mut Node) {
             }
         }
     }
+    None
 }
 
-/// A key is text to CloudFormation, and the text of what it is.
-fn name(source: &SourceFile, key: &mut Key) {
+/// A key is text to CloudFormation, and the text of what it is. Whether it is another one than it was.
+fn name(source: &SourceFile, key: &mut Key) -> bool {
     if !is_plain(source, &key.span, &key.name) {
-        return;
+        return false;
     }
-    match resolved(&key.name) {
-        Some(Kind::Bool(value)) => key.name = value.to_string(),
-        Some(Kind::Int(value)) => key.name = value.to_string(),
-        _ => {}
-    }
+    let new = match resolved(&key.name) {
+        Some(Kind::Bool(value)) => value.to_string(),
+        Some(Kind::Int(value)) => value.to_string(),
+        _ => return false,
+    };
+    let changed = new != key.name;
+    key.name = new;
+    changed
 }
 
 #[cfg(test)]

@@ -158,7 +158,10 @@ pub(super) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a s
 pub(super) fn read(name: &str, text: &str, given: &Given<'_>) -> Result<Template, Error> {
     let file = File::new(name, text);
     let mut root = parse(&file)?;
-    scalar::by_yaml_1_1(&file.source, &mut root);
+    if let Some(twice) = scalar::by_yaml_1_1(&file.source, &mut root) {
+        let problem = format!("the key `{}` is there twice, as YAML 1.1 reads it", twice.name);
+        return Err(Error::DuplicateKey { place: file.place_at(twice.span.start), problem });
+    }
     if repeat::is_extended(&root) {
         let lists = lists(&file, &root, given)?;
         repeat::Loops { file: &file, lists, made: 0 }.write_out(&mut root, 0)?;

@@ -475,6 +475,7 @@ fn scalars_are_those_of_yaml_1_1() {
     ] {
         assert_eq!(value(written), expected, "{written}");
     }
+    assert!(wrong("{yes: 1, true: 2}").contains("`true` is there twice"));
     let conditions = "Parameters: {Plain: {Type: String, Default: no}}\nConditions: {Same: !Equals [!Ref Plain, 'no'], False: !Equals [!Ref Plain, no]}\nResources: {A: {Type: X, Condition: Same}, B: {Type: X, Condition: False}}\n";
     let made: Vec<String> = read_with(conditions, &[]).unwrap().resources.into_iter().map(|r| r.logical_id).collect();
     assert_eq!(made, ["B"]);

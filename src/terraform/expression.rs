@@ -46,6 +46,7 @@ impl Value {
         match json {
             Json::Array(items) => Self::List(items.iter().map(Self::of).collect()),
             Json::Object(map) => Self::Map(map.iter().map(|(key, value)| (key.clone(), Self::of(value))).collect()),
+            Json::Number(n) if n.is_f64() => n.as_f64().map_or(Self::Unknown, number),
             scalar => Self::Known(scalar.clone()),
         }
     }
@@ -611,7 +612,14 @@ impl<'a> Evaluator<'a> {
 fn binary(operator: BinaryOperator, left: &Value, right: &Value) -> Value {
     use BinaryOperator as Op;
     let truth = |truth: Option<bool>| truth.map_or(Value::Unknown, known);
-    let equal = || left.json().zip(right.json()).map(|(left, right)| left == right);
+    let equal = || match (left, right) {
+        (Value::Known(a), Value::Known(b)) => {
+            // A plan has variables as they were given, and not as their types make them: `1` may be `"1"`.
+            let of_one_type = std::mem::discriminant(a) == std::mem::discriminant(b) || a.is_null() || b.is_null();
+            if of_one_type || left.text() != right.text() { Some(a == b) } else { None }
+        }
+        _ => left.json().zip(right.json()).and_then(|(left, right)| (left == right).then_some(true)),
+    };
     let numbers = || left.number().zip(right.number());
     let counted = |count: fn(f64, f64) -> f64| numbers().map_or(Value::Unknown, |(a, b)| number(count(a, b)));
     let compared = |compare: fn(f64, f64) -> bool| truth(numbers().map(|(a, b)| compare(a, b)));
@@ -738,7 +746,8 @@ mod tests {
         );
         std::fs::write(folder.join("main.tf"), text).unwrap();
         let configuration = json!({"root_module": {"variables": {"secret": {"sensitive": true}}}});
-        let variables = json!({"region": {"value": "eu-central-1"}, "secret": {"value": "hidden"}, "flag": {"value": true}});
+        let variables =
+            json!({"region": {"value": "eu-central-1"}, "secret": {"value": "hidden"}, "flag": {"value": true}, "n": {"value": "1"}});
         let addresses: Vec<Address> = ["aws_subnet.s[0]", "aws_subnet.s[1]", "aws_subnet.s[2]", "aws_kms_key.k", "aws_vpc.v[\"a\"]"]
             .map(|a| Address::parse(a).unwrap())
             .into();
@@ -782,6 +791,11 @@ mod tests {
             ("var.flag ? aws_kms_key.k.arn : null", json!(["var.flag", "aws_kms_key.k.arn"]), one, json!("<aws_kms_key.k>")),
             ("var.region == \"eu-central-1\" ? \"us-east-1\" : \"eu-central-1\"", json!(["var.region"]), one, json!("us-east-1")),
             ("upper(\"${var.region}x\")", json!(["var.region"]), one, json!("EU-CENTRAL-1X")),
+            // Given as text, it is what its type makes of it.
+            ("var.n == 1 ? \"one\" : \"other\"", json!(["var.n"]), one, json!(null)),
+            ("var.n == \"1\" ? \"one\" : \"other\"", json!(["var.n"]), one, json!("one")),
+            ("var.n == 2 ? \"two\" : \"other\"", json!(["var.n"]), one, json!("other")),
+            ("var.n == null ? \"none\" : var.n + 1", json!(["var.n"]), one, json!(2)),
             ("var.secret", json!(["var.secret"]), one, json!(null)),
             (
                 "merge({a = 1}, {b = var.region, a = 3 - local.n})",

@@ -120,7 +120,7 @@ fn disk(ctx: &Ctx<'_>) -> Json {
         "device_name": ctx.or("device_name", Unset::Null),
         "ebs": {
             "delete_on_termination": ctx.or("delete_on_termination", Unset::True),
-            "encrypted": ctx.or("encrypted", Unset::Decided),
+            "encrypted": volume_encrypted(ctx),
             "kms_key_id": null,
             "snapshot_id": ctx.or("snapshot_id", Unset::Null),
             "volume_size": ctx.or("volume_size", Unset::Output),
