@@ -2,7 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,9 +24,10 @@ pub struct Statement {
     pub effect: String,
     /// Who: `*`, or `AWS:arn:aws:iam::111111111111:root`, `Service:ec2.amazonaws.com`, `Federated:…`.
     pub principals: Vec<String>,
-    /// Accounts among the AWS principals, twelve digits each; `*` for everyone.
+    /// Accounts among the AWS principals, twelve digits each; `*` for everyone, unless conditions bind everyone to accounts: then these.
     pub principal_accounts: Vec<String>,
-    /// ARNs among the AWS principals.
+    /// ARNs among the AWS principals; where conditions bind everyone to some, these, which may be patterns:
+    /// `arn:*:*:*:111111111111:*` for everyone of an account.
     pub principal_arns: Vec<String>,
     /// Everyone but these (`NotPrincipal`), in the same form.
     pub not_principals: Vec<String>,
@@ -85,7 +86,8 @@ fn statement(json: &Json) -> Option<Statement> {
         return None;
     }
     let who = principals(map.get("Principal"))?;
-    let (principal_accounts, principal_arns) = aws_principals(&who);
+    let conditions = conditions(map.get("Condition"))?;
+    let (principal_accounts, principal_arns) = aws_principals(&who, &conditions);
     Some(Statement {
         principal_accounts,
         principal_arns,
@@ -97,7 +99,7 @@ fn statement(json: &Json) -> Option<Statement> {
         not_actions: strings(map.get("NotAction"))?,
         resources: strings(map.get("Resource"))?,
         not_resources: strings(map.get("NotResource"))?,
-        conditions: conditions(map.get("Condition"))?,
+        conditions,
     })
 }
 
@@ -133,9 +135,9 @@ fn principals(json: Option<&Json>) -> Option<Vec<String>> {
     }
 }
 
-/// Accounts and ARNs of principals of the kind `AWS`, or of everyone.
-fn aws_principals(principals: &[String]) -> (Vec<String>, Vec<String>) {
-    let mut accounts = Vec::new();
+/// Accounts and ARNs of principals of the kind `AWS`, or of everyone as far as the conditions let them in.
+fn aws_principals(principals: &[String], conditions: &[Condition]) -> (Vec<String>, Vec<String>) {
+    let mut accounts: Vec<String> = Vec::new();
     let mut arns = Vec::new();
     for principal in principals {
         let name = match principal.strip_prefix("AWS:") {
@@ -143,6 +145,17 @@ fn aws_principals(principals: &[String]) -> (Vec<String>, Vec<String>) {
             None if principal == "*" => principal,
             None => continue,
         };
+        if name == "*"
+            && let Some(bound) = bound(conditions)
+        {
+            for (account, arn) in bound {
+                if !accounts.contains(&account) {
+                    accounts.push(account);
+                }
+                arns.push(arn);
+            }
+            continue;
+        }
         let mut parts = name.splitn(6, ':');
         let account = if parts.next() == Some("arn") {
             arns.push(name.to_owned());
@@ -156,6 +169,53 @@ fn aws_principals(principals: &[String]) -> (Vec<String>, Vec<String>) {
         }
     }
     (accounts, arns)
+}
+
+/// The accounts that conditions bind everyone to, each with the ARN or pattern of who is let in; none if they
+/// bind nobody. All conditions must hold, so that an account must be in every one that names accounts.
+fn bound(conditions: &[Condition]) -> Option<BTreeSet<(String, String)>> {
+    let mut accounts: Option<BTreeSet<String>> = None;
+    let mut arns: Option<BTreeSet<(String, String)>> = None;
+    for condition in conditions {
+        // Operators that do not hold where the key is missing. Of a key with one value `ForAnyValue` changes nothing.
+        let operator = condition.operator.to_ascii_lowercase();
+        let operator = operator.strip_prefix("foranyvalue:").unwrap_or(&operator);
+        let text = matches!(operator, "stringequals" | "stringequalsignorecase" | "stringlike");
+        match condition.key.as_str() {
+            // Only AWS's services send the account of the source, and only KMS that of the caller.
+            "aws:principalaccount" | "aws:sourceaccount" | "kms:calleraccount"
+                if text && condition.values.iter().all(|v| is_account(v)) =>
+            {
+                let named: BTreeSet<String> = condition.values.iter().cloned().collect();
+                accounts = Some(accounts.map_or_else(|| named.clone(), |all| all.intersection(&named).cloned().collect()));
+            }
+            "aws:principalarn" if text || matches!(operator, "arnequals" | "arnlike") => {
+                let named: Option<BTreeSet<(String, String)>> =
+                    condition.values.iter().map(|arn| Some((account_in(arn)?, arn.clone()))).collect();
+                arns = named.or(arns);
+            }
+            _ => {}
+        }
+    }
+    match (accounts, arns) {
+        (Some(accounts), Some(arns)) => Some(arns.into_iter().filter(|(account, _)| accounts.contains(account)).collect()),
+        (None, Some(arns)) => Some(arns),
+        (Some(accounts), None) => Some(accounts.into_iter().map(|account| (account.clone(), format!("arn:*:*:*:{account}:*"))).collect()),
+        (None, None) => None,
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The account of a principal's ARN. A wildcard before the account could stand for another account, whose
+/// roles may have `:` in their paths.
+fn account_in(arn: &str) -> Option<String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [arn, partition, "iam" | "sts", "", account, name] = parts[..] else { return None };
+    let plain = |text: &str| !text.contains(['*', '?', '$']);
+    (arn == "arn" && plain(partition) && is_account(account) && !name.is_empty()).then(|| account.to_owned())
 }
 
 fn conditions(json: Option<&Json>) -> Option<Vec<Condition>> {
@@ -187,6 +247,50 @@ mod tests {
         assert_eq!(statement.resources, ["a", "b"]);
         assert_eq!(statement.conditions[0].key, "aws:securetransport");
         assert_eq!(statement.conditions[0].values, ["false"]);
+    }
+
+    #[test]
+    fn everyone_is_bound_by_conditions_on_who_calls_and_by_no_others() {
+        const OWN: &str = "111111111111";
+        let accounts = |principal: &str, conditions: &str| {
+            let text = format!(
+                r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole","Condition":{conditions}}}]}}"#
+            );
+            let statement = PolicyDocument::parse(&text).expect("a document").statements.remove(0);
+            (statement.principal_accounts, statement.principal_arns)
+        };
+        let of = |conditions: &str| accounts(r#"{"AWS":"*"}"#, conditions).0;
+        let arn = "arn:aws:iam::111111111111:role/app";
+        for operator in ["ArnEquals", "ArnLike", "StringEquals", "StringLike", "ForAnyValue:StringEquals"] {
+            let conditions = format!(r#"{{"{operator}":{{"aws:PrincipalArn":"{arn}"}}}}"#);
+            assert_eq!(accounts(r#""*""#, &conditions), (vec![OWN.to_owned()], vec![arn.to_owned()]), "{operator}");
+        }
+        assert_eq!(of(r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/app-*"}}"#), [OWN]);
+        let account = accounts(r#"{"AWS":"*"}"#, r#"{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}"#);
+        assert_eq!(account, (vec![OWN.to_owned()], vec!["arn:*:*:*:111111111111:*".to_owned()]));
+        // Every condition must hold.
+        let both = r#"{"StringEquals":{"aws:PrincipalAccount":["111111111111"]},
+            "ArnLike":{"aws:PrincipalArn":["arn:aws:iam::111111111111:role/app","arn:aws:iam::222222222222:role/app"]}}"#;
+        assert_eq!(of(both), [OWN]);
+        // Who else is named is not let in by a condition, and stays.
+        let named = accounts(r#"{"AWS":["*","222222222222"]}"#, r#"{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}"#);
+        assert_eq!(named.0, [OWN, "222222222222"]);
+        for loose in [
+            r#"{"StringEqualsIfExists":{"aws:PrincipalAccount":"111111111111"}}"#,
+            r#"{"ForAllValues:StringEquals":{"aws:PrincipalAccount":"111111111111"}}"#,
+            r#"{"StringNotEquals":{"aws:PrincipalAccount":"111111111111"}}"#,
+            r#"{"StringLike":{"aws:PrincipalAccount":"1111*"}}"#,
+            r#"{"StringEquals":{"aws:PrincipalOrgID":"o-abc123"}}"#,
+            r#"{"StringEquals":{"aws:ResourceAccount":"111111111111"}}"#,
+            r#"{"StringEquals":{"sts:ExternalId":"111111111111"}}"#,
+            r#"{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/app"}}"#,
+            r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/app"}}"#,
+            r#"{"StringLike":{"aws:PrincipalArn":"arn:*:iam::111111111111:role/app"}}"#,
+            r#"{"StringLike":{"aws:PrincipalArn":"*:role/app"}}"#,
+            r#"{"StringEquals":{"aws:PrincipalArn":["arn:aws:iam::111111111111:role/app","*"]}}"#,
+        ] {
+            assert_eq!(of(loose), ["*"], "{loose}");
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub(super) struct Target {
     /// Port it gets traffic on; absent for Lambda functions.
     pub port: Option<i64>,
     /// Zone of an IP address, or `all`; instances are sent without it, so follow `instances_of` for theirs.
-    pub availability_zone: Option<String>,
+    pub availability_zone: Fetched<String>,
     /// Health: `healthy`, `unhealthy`, `initial`, `draining`, `unused`, `unavailable`.
     pub state: Required<String>,
 }
@@ -381,7 +381,8 @@ mod live {
         out.listings.push(cx.listing::<TargetGroup>(items.len(), gap));
         let mut tags = all_tags(cx, elb, items.iter().filter_map(|(g, _)| g.target_group_arn.clone()).collect()).await;
         let healths = cx.each(items, |(group, mut from)| async move {
-            let targets = targets(cx, elb, group.target_group_arn.clone(), &mut from).await;
+            let addresses = group.target_type == Some(types::TargetTypeEnum::Ip);
+            let targets = targets(cx, elb, group.target_group_arn.clone(), addresses, &mut from).await;
             (group, targets, from)
         });
         for (group, targets, from) in healths.await {
@@ -389,7 +390,7 @@ mod live {
         }
     }
 
-    async fn targets(cx: &Cx, elb: &Client, arn: Option<String>, from: &mut Vec<ResponseId>) -> Required<Vec<Target>> {
+    async fn targets(cx: &Cx, elb: &Client, arn: Option<String>, addresses: bool, from: &mut Vec<ResponseId>) -> Required<Vec<Target>> {
         const OP: &str = "DescribeTargetHealth";
         let arn = match cx.need(TARGET_GROUPS, "TargetGroupArn", arn) {
             Required::Known(arn) => arn,
@@ -397,16 +398,18 @@ mod live {
         };
         let answer = cx.send(OP, elb.describe_target_health().target_group_arn(arn).send()).await.required(from);
         let list = answer.and_then(|a| cx.need(OP, "TargetHealthDescriptions", a.target_health_descriptions));
-        list.map(|list| list.into_iter().map(|health| target(cx, OP, health)).collect())
+        list.map(|list| list.into_iter().map(|health| target(cx, OP, addresses, health)).collect())
     }
 
-    fn target(cx: &Cx, op: &'static str, health: types::TargetHealthDescription) -> Target {
+    fn target(cx: &Cx, op: &'static str, address: bool, health: types::TargetHealthDescription) -> Target {
         let state = health.target_health.and_then(|h| h.state).map(|s| s.as_str().to_owned());
         let (id, port, zone) = match health.target {
             Some(target) => (target.id.and_then(said), target.port.map(i64::from), target.availability_zone),
             None => (None, None, None),
         };
-        Target { target_id: cx.need(op, "Target.Id", id), port, availability_zone: zone, state: cx.need(op, "TargetHealth.State", state) }
+        // AWS finds out the zone of an address by itself, and tells none of an instance.
+        let availability_zone = if address { cx.need(op, "Target.AvailabilityZone", zone).into() } else { zone.into() };
+        Target { target_id: cx.need(op, "Target.Id", id), port, availability_zone, state: cx.need(op, "TargetHealth.State", state) }
     }
 
     fn target_group(

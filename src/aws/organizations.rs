@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+#[cfg(any(feature = "organizations", test))]
+use super::document::Condition;
 use super::{Operation, PolicyDocument, Scope, Service, op};
 use crate::estate::{Link, Required};
 
@@ -45,24 +47,46 @@ pub(super) struct RegionGuardrail {
     pub narrowed: bool,
 }
 
-#[cfg(feature = "organizations")]
-/// The region guardrails in a policy: `Deny` with `StringNotEquals` on `aws:RequestedRegion`.
+#[cfg(any(feature = "organizations", test))]
+/// The region guardrails in a policy: `Deny` where `aws:RequestedRegion` is none of some regions.
 fn guardrails(id: &str, name: &str, document: &PolicyDocument) -> Vec<RegionGuardrail> {
     let denies = document.statements.iter().filter(|s| s.effect == "Deny" && (s.resources.iter().any(|r| r == "*")));
     let all = denies.filter(|s| !s.not_actions.is_empty() || s.actions.iter().any(|a| a == "*"));
     all.filter_map(|statement| {
-        let (region, others): (Vec<_>, Vec<_>) =
-            statement.conditions.iter().partition(|c| c.key == "aws:requestedregion" && c.operator.eq_ignore_ascii_case("StringNotEquals"));
-        let regions: Vec<String> = region.iter().flat_map(|c| c.values.iter().cloned()).collect();
+        let mut regions = Vec::new();
+        let mut others = 0;
+        for condition in &statement.conditions {
+            match regions_of(condition) {
+                Some(named) => regions.extend(named),
+                None => others += 1,
+            }
+        }
         (!regions.is_empty()).then(|| RegionGuardrail {
             policy_id: id.to_owned(),
             policy_name: name.to_owned(),
             regions,
             exempt_actions: statement.not_actions.clone(),
-            narrowed: !others.is_empty(),
+            narrowed: others > 0,
         })
     })
     .collect()
+}
+
+#[cfg(any(feature = "organizations", test))]
+/// The regions outside which a condition holds: every operator that means "none of these". A pattern stays
+/// one, and is no name of a region. Every request names its region, and only one: what the operator says of
+/// a missing key, or of several values, makes no difference.
+fn regions_of(condition: &Condition) -> Option<Vec<String>> {
+    if condition.key != "aws:requestedregion" {
+        return None;
+    }
+    let operator = condition.operator.to_ascii_lowercase();
+    let operator = operator.strip_prefix("forallvalues:").or_else(|| operator.strip_prefix("foranyvalue:")).unwrap_or(&operator);
+    match operator.strip_suffix("ifexists").unwrap_or(operator) {
+        "stringnotequals" | "stringnotlike" => Some(condition.values.clone()),
+        "stringnotequalsignorecase" => Some(condition.values.iter().map(|value| value.to_ascii_lowercase()).collect()),
+        _ => None,
+    }
 }
 
 resource_types! {
@@ -286,5 +310,54 @@ mod live {
         let by_state = account.state.as_ref().map(|state| *state == AccountState::Active);
         let by_status = || account.status.as_ref().map(|status| *status == AccountStatus::Active);
         by_state.or_else(by_status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::guardrails;
+    use crate::aws::PolicyDocument;
+
+    /// Regions of the guardrails of a statement with these conditions, and whether anything narrows it.
+    fn found(conditions: &str) -> Option<(Vec<String>, bool)> {
+        let text = format!(r#"{{"Statement":[{{"Effect":"Deny","NotAction":["iam:*"],"Resource":"*","Condition":{conditions}}}]}}"#);
+        let document = PolicyDocument::parse(&text).expect("a document");
+        guardrails("p-1", "regions", &document).pop().map(|g| (g.regions, g.narrowed))
+    }
+
+    #[test]
+    fn every_operator_that_means_none_of_these_makes_a_guardrail() {
+        for operator in [
+            "StringNotEquals",
+            "stringnotequals",
+            "StringNotLike",
+            "StringNotEqualsIgnoreCase",
+            "StringNotEqualsIfExists",
+            "ForAnyValue:StringNotEquals",
+            "ForAllValues:StringNotLikeIfExists",
+        ] {
+            let conditions = format!(r#"{{"{operator}":{{"aws:RequestedRegion":["eu-central-1","eu-west-1"]}}}}"#);
+            assert_eq!(found(&conditions), Some((vec!["eu-central-1".to_owned(), "eu-west-1".to_owned()], false)), "{operator}");
+        }
+        let upper = found(r#"{"StringNotEqualsIgnoreCase":{"aws:RequestedRegion":"EU-CENTRAL-1"}}"#);
+        assert_eq!(upper, Some((vec!["eu-central-1".to_owned()], false)));
+    }
+
+    #[test]
+    fn what_denies_a_list_of_regions_or_is_narrowed_is_told_apart() {
+        for other in [
+            r#"{"StringEquals":{"aws:RequestedRegion":["us-east-1"]}}"#,
+            r#"{"StringLike":{"aws:RequestedRegion":["us-*"]}}"#,
+            r#"{"StringNotEquals":{"aws:PrincipalAccount":["111111111111"]}}"#,
+            r#"{"Null":{"aws:RequestedRegion":"true"}}"#,
+        ] {
+            assert_eq!(found(other), None, "{other}");
+        }
+        let pattern = found(r#"{"StringNotLike":{"aws:RequestedRegion":["eu-*"]}}"#);
+        assert_eq!(pattern, Some((vec!["eu-*".to_owned()], false)), "a pattern is no region that is allowed");
+        let narrowed = found(
+            r#"{"StringNotEquals":{"aws:RequestedRegion":["eu-central-1"]},"ArnNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/x"]}}"#,
+        );
+        assert_eq!(narrowed, Some((vec!["eu-central-1".to_owned()], true)));
     }
 }

@@ -215,14 +215,14 @@ fn parameters(files: &Files, config: &Config, diagnostics: &mut Vec<Diagnostic>)
         None => std::collections::BTreeMap::new(),
         Some((source, node)) => {
             let mut reader = crate::policy::yaml::Reader { source: Arc::clone(source), diagnostics };
-            settings(&mut reader, node, &files.parameters, environments.as_ref())
+            settings(&mut reader, node, &files.parameters, &environments)
         }
     };
     if let Some(allowed) = &config.allowed {
         let value = Value::List(allowed.iter().map(|r| Value::string(r.as_str())).collect());
         set.insert(ALLOWED_REGIONS.to_owned(), Setting { default: value, environments: std::collections::BTreeMap::new() });
     }
-    let parameters = Parameters::new(files.parameters.clone(), set).with_environments(environments);
+    let parameters = Parameters::new(files.parameters.clone(), set).with_environments(Some(environments));
     let allowed = parameters.iter().find(|(p, _)| p.name == ALLOWED_REGIONS).map(|(_, setting)| texts(&setting.default));
     (parameters, allowed.unwrap_or_default())
 }

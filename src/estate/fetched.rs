@@ -42,6 +42,8 @@ pub enum Reason {
     Sensitive,
     /// An expression could not be evaluated on this resource: an error of the policy.
     PolicyError,
+    /// It was read, and it is on no list: a state that nobody judged yet, an environment that nobody declared.
+    Unrecognised,
 }
 
 impl Reason {
@@ -63,6 +65,7 @@ impl Reason {
             Self::AwsDecides => "aws-decides",
             Self::Sensitive => "sensitive",
             Self::PolicyError => "policy-error",
+            Self::Unrecognised => "unrecognised",
         }
     }
 }
@@ -99,6 +102,19 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// That a fact was read and says nothing that is known: no call is to blame.
+    pub fn unrecognised(subject: impl Into<String>) -> Self {
+        Self {
+            service: "-".to_owned(),
+            operation: "-".to_owned(),
+            account: String::new(),
+            region: String::new(),
+            reason: Reason::Unrecognised,
+            code: None,
+            subject: Some(subject.into()),
+        }
+    }
+
     /// Whether it is known that there is a value, although the value itself is not known.
     pub fn is_set(&self) -> bool {
         matches!(self.reason, Reason::Referenced | Reason::Sensitive)

@@ -23,7 +23,7 @@ pub use links::{Cardinality, Graph, Key, Link, LinkSet, Source, Within};
 pub(crate) use place::{Place, Reach, reach};
 pub use resource::{
     ALL_REGIONS, AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, UNKNOWN_ACCOUNT, UNKNOWN_REGION,
-    UNKNOWN_TAG, account_of, out_of_reach,
+    UNKNOWN_TAG, USUAL_ENVIRONMENTS, account_of, out_of_reach,
 };
 pub use schema::{CODE, Field, Properties, RecordType, Registry, ResourceType, Type};
 pub use value::{Mismatch, Record, Value, not_collected};

@@ -78,6 +78,11 @@ pub enum Environment {
     },
     /// No environment claims it.
     Unassigned,
+    /// It says that it belongs to an environment, and nobody declared one of that name.
+    Unrecognised {
+        /// What says so: `tag Environment=prodution`.
+        basis: String,
+    },
     /// Several environments claim it: their names, and by what each does.
     Ambiguous(Vec<(Arc<str>, String)>),
     /// What would tell could not be read.
@@ -89,7 +94,7 @@ impl Environment {
     pub fn as_value(&self) -> Value {
         match self {
             Self::Named { name, .. } => Value::String(Arc::clone(name)),
-            Self::Unassigned => Value::string(UNASSIGNED),
+            Self::Unassigned | Self::Unrecognised { .. } => Value::string(UNASSIGNED),
             Self::Ambiguous(_) => Value::string(AMBIGUOUS),
             Self::Unknown(gap) => Value::Unknown(Arc::clone(gap)),
         }
@@ -100,6 +105,7 @@ impl Environment {
         match self {
             Self::Named { basis, .. } => Value::string(basis.as_str()),
             Self::Unassigned => Value::string("no environment claims it"),
+            Self::Unrecognised { basis } => Value::string(format!("{basis}, which no environment claims")),
             Self::Ambiguous(claims) => {
                 let claims: Vec<String> = claims.iter().map(|(name, basis)| format!("{name} by {basis}")).collect();
                 Value::string(format!("claimed for {}", claims.join(" and for ")))
@@ -112,12 +118,16 @@ impl Environment {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Named { name, .. } => name,
-            Self::Unassigned => UNASSIGNED,
+            Self::Unassigned | Self::Unrecognised { .. } => UNASSIGNED,
             Self::Ambiguous(_) => AMBIGUOUS,
             Self::Unknown(_) => "unknown",
         }
     }
 }
+
+/// The environments that are known by name although nobody declared them: the defaults of the parameters
+/// speak of these and of no others.
+pub const USUAL_ENVIRONMENTS: &[&str] = &["demo", "development", "production", "staging", "test"];
 
 /// The word for a resource that no environment claims.
 pub const UNASSIGNED: &str = "unassigned";

@@ -203,7 +203,9 @@ impl<'a> ParameterValues<'a> {
         match environment {
             Environment::Named { name, .. } => self.named.get(name).cloned().unwrap_or_else(|| self.unassigned.clone()),
             Environment::Unassigned => self.unassigned.clone(),
-            Environment::Ambiguous(_) | Environment::Unknown(_) => self.parameters.for_environment(environment),
+            Environment::Unrecognised { .. } | Environment::Ambiguous(_) | Environment::Unknown(_) => {
+                self.parameters.for_environment(environment)
+            }
         }
     }
 }

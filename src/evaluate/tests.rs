@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Judgement, Subject, Verdict, evaluate, population};
 use crate::aws;
 use crate::diag::SourceFile;
-use crate::estate::{Estate, Fetched, Gap, Listing, Reason, Registry, Run};
+use crate::estate::{Estate, Fetched, Gap, Listing, Reason, Registry, Run, Value};
 use crate::isolation::{self, EnvironmentRule, Environments};
 use crate::policy::{Bundle, Files, Parameters};
 
@@ -216,6 +216,115 @@ fn environments_are_claimed_inherited_contested_or_unknown() {
     ] {
         assert_eq!(of(id), expected, "{id}");
     }
+}
+
+/// Single-AZ databases under these tags, judged where `environment in params.highly_available`.
+fn highly_available(resources: &[String], environments: &Environments, set: Option<&[&str]>) -> Vec<(String, Verdict)> {
+    let registry = crate::registry();
+    let mut bundle = bundle(
+        &registry,
+        &[("a", "resource: AWS::RDS::DBInstance\nwhen: environment in params.highly_available\nrequire: resource.multi_az\n")],
+    );
+    if let Some(names) = set {
+        let listed = Value::List(names.iter().map(|name| Value::string(*name)).collect());
+        let setting = crate::policy::Setting { default: listed, environments: BTreeMap::new() };
+        let declared = bundle.parameters.iter().map(|(parameter, _)| parameter.clone()).collect();
+        bundle.parameters = Parameters::new(declared, BTreeMap::from([("highly_available".to_owned(), setting)]));
+    }
+    let mut estate = estate(&registry, resources, vec![listing(DB, resources.len() as u64, None)]);
+    isolation::assign(&mut estate, environments);
+    verdicts(&bundle, &estate)
+}
+
+fn single_az(id: &str, tags: &str) -> String {
+    resource(DB, id, tags, r#"{"multi_az":false,"db_cluster_identifier":null,"vpc_id":null}"#)
+}
+
+fn expected(verdicts: &[(&str, Verdict)]) -> Vec<(String, Verdict)> {
+    verdicts.iter().map(|(id, verdict)| ((*id).to_owned(), *verdict)).collect()
+}
+
+#[test]
+fn an_environment_that_nobody_declared_is_never_out_of_sight() {
+    let tag = |id: &str, value: &str| single_az(id, &format!(r#"{{"Environment":"{value}"}}"#));
+    let resources = [
+        tag("a-right", "production"),
+        tag("b-short", "Live"),
+        tag("c-upper", "PROD"),
+        tag("d-misspelt", "prodution"),
+        tag("e-suffix", "prod-eu"),
+        tag("f-test", "test"),
+        tag("g-development", "dev"),
+        single_az("h-lower-key", r#"{"environment":"production"}"#),
+        single_az("i-none", "{}"),
+    ];
+    use Verdict::{Deviation, Unknown};
+    let wanted = expected(&[
+        ("a-right", Deviation),
+        ("b-short", Deviation),
+        ("c-upper", Deviation),
+        ("d-misspelt", Unknown),
+        ("e-suffix", Unknown),
+        ("h-lower-key", Unknown),
+        ("i-none", Unknown),
+    ]);
+    assert_eq!(highly_available(&resources, &Environments::ByTag, None), wanted);
+    // What the tag says is told, and is no environment: what asks for exactly one environment deviates.
+    let registry = crate::registry();
+    let in_one = bundle(&registry, &[("a", "resource: AWS::RDS::DBInstance\nrequire: environment != 'unassigned'\n")]);
+    let estate = estate(&registry, &resources[3..5], vec![listing(DB, 2, None)]);
+    assert_eq!(verdicts(&in_one, &estate), expected(&[("d-misspelt", Deviation), ("e-suffix", Deviation)]));
+    let basis = |at: usize| match &estate.resources[at].environment {
+        crate::estate::Environment::Unrecognised { basis } => basis.clone(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!((basis(0), basis(1)), ("tag Environment=prodution".to_owned(), "tag Environment=prod-eu".to_owned()));
+}
+
+#[test]
+fn a_misspelt_tag_is_not_healed_by_the_vpc_and_passes_on_to_the_parts() {
+    let registry = crate::registry();
+    let resources = [
+        resource("AWS::EC2::VPC", "vpc-1", r#"{"Environment":"production"}"#, r#"{"is_default":false}"#),
+        resource("AWS::EC2::VPC", "vpc-2", r#"{"Environment":"prodution"}"#, r#"{"is_default":false}"#),
+        resource("AWS::EC2::Subnet", "subnet-1", r#"{"Environment":"prodution"}"#, r#"{"vpc_id":"vpc-1"}"#),
+        resource("AWS::EC2::Subnet", "subnet-2", "{}", r#"{"vpc_id":"vpc-2"}"#),
+        resource("AWS::EC2::Subnet", "subnet-3", "{}", r#"{"vpc_id":"vpc-1"}"#),
+    ];
+    let estate = estate(&registry, &resources, vec![]);
+    let of = |id: &str| estate.resources.iter().find(|r| &*r.id == id).unwrap().environment.as_str().to_owned();
+    assert_eq!(["subnet-1", "subnet-2", "subnet-3"].map(of), ["unassigned", "unassigned", "production"]);
+}
+
+#[test]
+fn a_default_says_nothing_of_environments_that_the_configuration_names_itself() {
+    let tags = |values: &[&str]| EnvironmentRule {
+        tags: BTreeMap::from([("Stage".to_owned(), values.iter().map(|v| (*v).to_owned()).collect())]),
+        ..EnvironmentRule::default()
+    };
+    let rules = [("prod-eu", tags(&["p"])), ("test", tags(&["t"])), ("production", tags(&["old"]))];
+    let environments = Environments::Declared(rules.into_iter().map(|(name, rule)| (name.to_owned(), rule)).collect());
+    let tag = |id: &str, value: &str| single_az(id, &format!(r#"{{"Stage":"{value}"}}"#));
+    let resources = [tag("a", "p"), tag("b", "t"), tag("c", "old"), tag("d", "x")];
+    use Verdict::{Deviation, Unknown};
+    let by_default = highly_available(&resources, &environments, None);
+    assert_eq!(by_default, expected(&[("a", Unknown), ("c", Deviation), ("d", Unknown)]));
+    let listed = highly_available(&resources, &environments, Some(&["prod-eu"]));
+    assert_eq!(listed, expected(&[("a", Deviation), ("d", Unknown)]));
+    let left_out = highly_available(&resources, &environments, Some(&["production"]));
+    assert_eq!(left_out, expected(&[("c", Deviation), ("d", Unknown)]), "whoever sets the list has spoken of every declared name");
+}
+
+#[test]
+fn of_several_environments_is_judged_as_far_as_all_of_them_say_the_same() {
+    let rule =
+        |key: &str| EnvironmentRule { tags: BTreeMap::from([(key.to_owned(), vec!["yes".to_owned()])]), ..EnvironmentRule::default() };
+    let rules = ["production", "demo", "test", "development"].map(|name| (name.to_owned(), rule(name)));
+    let environments = Environments::Declared(rules.into_iter().collect());
+    let both = |id: &str, a: &str, b: &str| single_az(id, &format!(r#"{{"{a}":"yes","{b}":"yes"}}"#));
+    let resources = [both("a-all", "production", "demo"), both("b-some", "production", "test"), both("c-none", "test", "development")];
+    let found = highly_available(&resources, &environments, None);
+    assert_eq!(found, expected(&[("a-all", Verdict::Deviation), ("b-some", Verdict::Unknown)]));
 }
 
 #[test]

@@ -107,6 +107,19 @@ fn at_least(arguments: &[Value]) -> Value {
     items.iter().find(|item| item.is_unknown()).cloned().unwrap_or(Value::Bool(false))
 }
 
+/// `state.oneOf(yes, no)`: a word that AWS may add to is judged by what is known of it, never by what is left over.
+fn one_of(arguments: &[Value]) -> Value {
+    let listed = |list: &Value| match list {
+        Value::List(items) => items.contains(&arguments[0]),
+        other => unreachable!("internal error: checked to be a list: {other:?}"),
+    };
+    match (listed(&arguments[1]), listed(&arguments[2])) {
+        (true, _) => Value::Bool(true),
+        (false, true) => Value::Bool(false),
+        (false, false) => Value::Unknown(Arc::new(Gap::unrecognised(format!("`{}` is on no list of the policy", text(&arguments[0]))))),
+    }
+}
+
 /// A part of an ARN: 3 region, 4 account.
 fn arn_part(arn: &str, part: usize) -> Option<&str> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -140,6 +153,14 @@ const FUNCTIONS: &[Function] = &[
             _ => None,
         },
         apply: at_least,
+    },
+    Function {
+        name: "before",
+        method: true,
+        usage: "text.before(mark)",
+        doc: "The text before the first mark in it; all of it where there is none.",
+        check: |types| strings(types, 2).then_some(Type::String),
+        apply: |a| Value::string(text(&a[0]).split_once(text(&a[1])).map_or(text(&a[0]), |(before, _)| before)),
     },
     Function {
         name: "contains",
@@ -180,6 +201,17 @@ const FUNCTIONS: &[Function] = &[
         doc: "The text in lower case.",
         check: |types| strings(types, 1).then_some(Type::String),
         apply: |a| Value::string(text(&a[0]).to_ascii_lowercase()),
+    },
+    Function {
+        name: "oneOf",
+        method: true,
+        usage: "text.oneOf(yes, no)",
+        doc: "True where the text is in the first list, false where it is in the second, unknown where it is in neither.",
+        check: |types| match types {
+            [Type::String, Type::List(yes), Type::List(no)] => (**yes == Type::String && **no == Type::String).then_some(Type::Bool),
+            _ => None,
+        },
+        apply: one_of,
     },
     Function {
         name: "size",

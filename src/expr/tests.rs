@@ -135,6 +135,11 @@ fn an_unknown_spreads_unless_the_rest_decides() {
         ("partly.filter(x, x > 1).exists(x, t || f)", 'u'),
         ("partly.filter(x, x > 1).all(x, f && t)", 'u'),
         ("partly.map(x, i).atLeast(1)", 't'),
+        ("(s + ':a:b').before(':') == s", 't'),
+        ("s.before(':') == s", 't'),
+        ("s.oneOf(['text'], ['other'])", 't'),
+        ("s.oneOf(['other'], ['text'])", 'f'),
+        ("s.oneOf(['more'], ['other'])", 'u'),
         ("partly.filter(x, x > 1).map(x, i).exists(x, x == 3)", 'u'),
     ] {
         assert_eq!(letter(source), expected, "{source}");

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::estate::{Environment, Estate, Fetched, Gap, Reach, Reason, Resource, UNKNOWN_ACCOUNT, UNKNOWN_TAG, out_of_reach, reach};
+use crate::estate::{
+    Environment, Estate, Fetched, Gap, Reach, Reason, Resource, UNKNOWN_ACCOUNT, UNKNOWN_TAG, USUAL_ENVIRONMENTS, out_of_reach, reach,
+};
 
 /// What claims a resource for an environment. Any one of these is enough.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub struct EnvironmentRule {
 pub enum Environments {
     /// As the configuration declares them.
     Declared(BTreeMap<String, EnvironmentRule>),
-    /// By the value of the tag `Environment`, with the usual abbreviations.
+    /// By the value of the tag `Environment`: the usual names and their abbreviations, nothing else.
     ByTag,
 }
 
@@ -34,20 +36,26 @@ pub enum Environments {
 const TAG: &str = "Environment";
 
 /// Abbreviations of the usual names.
-const USUAL: &[(&str, &[&str])] = &[
-    ("demo", &["demo"]),
-    ("development", &["dev", "develop", "development"]),
-    ("production", &["live", "prd", "prod", "production"]),
-    ("staging", &["acc", "acceptance", "preprod", "stage", "staging", "stg"]),
-    ("test", &["test", "testing", "tst"]),
+const SHORT: &[(&str, &[&str])] = &[
+    ("development", &["dev", "develop"]),
+    ("production", &["live", "prd", "prod"]),
+    ("staging", &["acc", "acceptance", "preprod", "stage", "stg"]),
+    ("test", &["testing", "tst"]),
 ];
 
+/// The usual environment that a value of the tag means.
+fn usual(value: &str) -> Option<&'static str> {
+    let low = value.to_lowercase();
+    let full = USUAL_ENVIRONMENTS.iter().find(|name| **name == low).copied();
+    full.or_else(|| SHORT.iter().find(|(_, short)| short.contains(&low.as_str())).map(|(name, _)| *name))
+}
+
 impl Environments {
-    /// The declared names, if they are declared.
-    pub fn names(&self) -> Option<BTreeSet<String>> {
+    /// The names that a resource can be found to belong to.
+    pub fn names(&self) -> BTreeSet<String> {
         match self {
-            Self::Declared(rules) => Some(rules.keys().cloned().collect()),
-            Self::ByTag => None,
+            Self::Declared(rules) => rules.keys().cloned().collect(),
+            Self::ByTag => USUAL_ENVIRONMENTS.iter().map(|name| (*name).to_owned()).collect(),
         }
     }
 
@@ -63,9 +71,13 @@ impl Environments {
                     if tags.get(TAG).is_some_and(|value| value == UNKNOWN_TAG) {
                         claims.open = Some(unknown_tag(resource, TAG));
                     } else if let Some(value) = tags.get(TAG).map(|v| v.trim()).filter(|v| !v.is_empty()) {
-                        let low = value.to_lowercase();
-                        let usual = USUAL.iter().find(|(_, short)| short.contains(&low.as_str())).map(|(name, _)| *name);
-                        claims.add(usual.unwrap_or(&low), format!("tag {TAG}={value}"));
+                        let basis = format!("tag {TAG}={value}");
+                        match usual(value) {
+                            Some(name) => claims.add(name, basis),
+                            // `prodution` may be meant for production: it is no environment that policies know,
+                            // and belongs to none, whatever its VPC belongs to.
+                            None => claims.unrecognised = Some(basis),
+                        }
                     }
                 }
                 Fetched::Absent => {}
@@ -78,6 +90,8 @@ impl Environments {
 #[derive(Default)]
 struct Claims {
     by: BTreeMap<Arc<str>, String>,
+    /// A claim for an environment that nobody declared.
+    unrecognised: Option<String>,
     open: Option<Arc<Gap>>,
 }
 
@@ -89,6 +103,9 @@ impl Claims {
     fn decide(self) -> Option<Environment> {
         if let Some(gap) = self.open {
             return Some(Environment::Unknown(gap));
+        }
+        if let Some(basis) = self.unrecognised {
+            return Some(Environment::Unrecognised { basis });
         }
         let mut names: Vec<(Arc<str>, String)> = self.by.into_iter().collect();
         match names.len() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::yaml::{Kind, Node, Reader};
 use crate::diag::{Code, nearest};
-use crate::estate::{Environment, Field, Gap, Reason, Record, RecordType, Type, Value};
+use crate::estate::{AMBIGUOUS, Environment, Field, Gap, Record, RecordType, Type, USUAL_ENVIRONMENTS, Value};
 use crate::expr::parse_duration;
 
 /// The type of a parameter.
@@ -80,14 +80,25 @@ pub struct Setting {
     pub environments: BTreeMap<String, Value>,
 }
 
+/// What a resource's environment says about the lists of environments in parameters.
+enum Standing<'a> {
+    /// It is this one.
+    Is(&'a str),
+    /// It is one of several.
+    OneOf(&'a [Arc<str>]),
+    /// It could be any, for a reason.
+    Any(&'a Arc<Gap>),
+}
+
 /// All parameters with their values.
 #[derive(Debug, Clone)]
 pub struct Parameters {
     ty: Arc<RecordType>,
     declared: Vec<Parameter>,
     settings: Vec<Setting>,
-    default: Value,
-    by_environment: BTreeMap<String, Value>,
+    /// Whether the configuration sets each: only then does a list of environments speak of those that have no
+    /// usual name.
+    configured: Vec<bool>,
     environments: Option<BTreeSet<String>>,
 }
 
@@ -159,7 +170,7 @@ pub fn settings(
     reader: &mut Reader<'_>,
     node: &Node,
     declared: &[Parameter],
-    environments: Option<&BTreeSet<String>>,
+    environments: &BTreeSet<String>,
 ) -> BTreeMap<String, Setting> {
     let mut settings = BTreeMap::new();
     let Kind::Map(entries) = &node.kind else {
@@ -204,13 +215,13 @@ pub fn settings(
     settings
 }
 
-fn known_environment(reader: &mut Reader<'_>, name: &str, span: std::ops::Range<usize>, environments: Option<&BTreeSet<String>>) {
-    let Some(environments) = environments else { return };
+fn known_environment(reader: &mut Reader<'_>, name: &str, span: std::ops::Range<usize>, environments: &BTreeSet<String>) {
     if environments.contains(name) {
         return;
     }
     let near = nearest(name, environments.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?"));
-    let help = near.unwrap_or_else(|| format!("declared are: {}", environments.iter().cloned().collect::<Vec<_>>().join(", ")));
+    let known = || environments.iter().cloned().collect::<Vec<_>>().join(", ");
+    let help = near.unwrap_or_else(|| format!("known are: {}; declare others under `environments`", known()));
     let title = format!("no environment `{name}` is declared");
     reader.wrong(Code::UnknownEnvironment, title, span, "unknown environment").help.push(help);
 }
@@ -222,18 +233,12 @@ impl Parameters {
         let fields = declared.iter().map(|p| Field { name: p.name.clone(), doc: p.doc.clone(), ty: p.ty.ty() }).collect();
         let doc = "The parameters of the configuration".to_owned();
         let ty = Arc::new(RecordType { name: "params".to_owned(), doc, fields });
+        let configured = declared.iter().map(|p| settings.contains_key(&p.name)).collect();
         let settings: Vec<Setting> = declared
             .iter()
             .map(|p| settings.remove(&p.name).unwrap_or_else(|| Setting { default: p.default.clone(), environments: BTreeMap::new() }))
             .collect();
-        let names: BTreeSet<String> = settings.iter().flat_map(|s| s.environments.keys().cloned()).collect();
-        let record = |environment: Option<&str>| {
-            let pick = |s: &Setting| environment.and_then(|e| s.environments.get(e)).unwrap_or(&s.default).clone();
-            Value::Record(Arc::new(Record { ty: Arc::clone(&ty), values: settings.iter().map(pick).collect() }))
-        };
-        let default = record(None);
-        let by_environment = names.iter().map(|name| (name.clone(), record(Some(name)))).collect();
-        Self { ty, declared, settings, default, by_environment, environments: None }
+        Self { ty, declared, settings, configured, environments: None }
     }
 
     /// With the environments that the configuration declares.
@@ -272,35 +277,78 @@ impl Parameters {
     }
 
     /// The value of `params` for a resource. Where its environment is not known, so is every parameter
-    /// that differs between environments.
+    /// that differs between environments; and a list of environments does not say whether the resource is
+    /// meant, so that `environment in params.…` is unknown and not false.
     pub fn for_environment(&self, environment: &Environment) -> Value {
         match environment {
-            Environment::Named { name, .. } => self.by_environment.get(&**name).unwrap_or(&self.default).clone(),
-            Environment::Unassigned => self.default.clone(),
-            Environment::Ambiguous(claims) => self.open(&Arc::new(Gap {
-                service: "-".to_owned(),
-                operation: "-".to_owned(),
-                account: String::new(),
-                region: String::new(),
-                reason: Reason::PolicyError,
-                code: None,
-                subject: Some(format!(
-                    "the value depends on the environment, which may be {}",
-                    claims.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(" or ")
-                )),
-            })),
-            Environment::Unknown(gap) => self.open(gap),
+            Environment::Named { name, .. } => {
+                self.record(&Standing::Is(name), |s| s.environments.get(&**name).unwrap_or(&s.default).clone())
+            }
+            Environment::Unassigned => {
+                let gap = Arc::new(Gap::unrecognised("no environment claims it"));
+                self.record(&Standing::Any(&gap), |s| s.default.clone())
+            }
+            Environment::Unrecognised { basis } => {
+                let gap = Arc::new(Gap::unrecognised(format!("{basis} names no environment that is declared")));
+                self.record(&Standing::Any(&gap), |s| differing(s, &gap))
+            }
+            Environment::Ambiguous(claims) => {
+                let names: Vec<Arc<str>> = claims.iter().map(|(name, _)| Arc::clone(name)).collect();
+                let which = format!("the value depends on the environment, which may be {}", names.join(" or "));
+                let gap = Arc::new(Gap::unrecognised(which));
+                self.record(&Standing::OneOf(&names), |s| differing(s, &gap))
+            }
+            Environment::Unknown(gap) => self.record(&Standing::Any(gap), |s| differing(s, gap)),
         }
     }
 
-    fn open(&self, gap: &Arc<Gap>) -> Value {
-        if self.by_environment.is_empty() {
-            return self.default.clone();
+    fn record(&self, standing: &Standing<'_>, pick: impl Fn(&Setting) -> Value) -> Value {
+        let values = self.declared.iter().zip(&self.settings).zip(&self.configured).map(|((parameter, setting), configured)| {
+            match (parameter.ty, pick(setting)) {
+                (ParameterType::Environments, Value::List(listed)) => Value::List(meant(&parameter.name, &listed, standing, *configured)),
+                (_, value) => value,
+            }
+        });
+        Value::Record(Arc::new(Record { ty: Arc::clone(&self.ty), values: values.collect() }))
+    }
+}
+
+/// The value of a parameter for a resource that may be in any environment.
+fn differing(setting: &Setting, gap: &Arc<Gap>) -> Value {
+    let same = setting.environments.values().all(|v| *v == setting.default);
+    if same { setting.default.clone() } else { Value::Unknown(Arc::clone(gap)) }
+}
+
+/// A list of environments as a resource sees it: with an unknown element where nobody says whether the
+/// resource is meant. An empty list means none of them.
+fn meant(parameter: &str, listed: &Arc<[Value]>, standing: &Standing<'_>, configured: bool) -> Arc<[Value]> {
+    if listed.is_empty() {
+        return Arc::clone(listed);
+    }
+    let lists = |name: &str| listed.iter().any(|item| matches!(item, Value::String(text) if **text == *name));
+    // The default of a parameter speaks of the usual environments; whether it includes another one nobody said.
+    let undecided = |name: &str| !configured && !lists(name) && !USUAL_ENVIRONMENTS.contains(&name);
+    let with = |item: Value| listed.iter().cloned().chain([item]).collect();
+    let open = |name: &str| {
+        let why = format!("the default of the parameter `{parameter}` does not say whether `{name}` is meant: set it in the configuration");
+        with(Value::Unknown(Arc::new(Gap::unrecognised(why))))
+    };
+    match standing {
+        Standing::Is(name) if undecided(name) => open(name),
+        Standing::Is(_) => Arc::clone(listed),
+        Standing::Any(gap) => with(Value::Unknown(Arc::clone(gap))),
+        Standing::OneOf(names) => {
+            if let Some(name) = names.iter().find(|name| undecided(name)) {
+                return open(name);
+            }
+            match names.iter().filter(|name| lists(name)).count() {
+                0 if !names.is_empty() => Arc::clone(listed),
+                all if all == names.len() && all > 0 => with(Value::string(AMBIGUOUS)),
+                _ => {
+                    let which = if names.is_empty() { "several environments".to_owned() } else { names.join(" and ") };
+                    with(Value::Unknown(Arc::new(Gap::unrecognised(format!("it is claimed by {which}")))))
+                }
+            }
         }
-        let pick = |s: &Setting| {
-            let same = s.environments.values().all(|v| *v == s.default);
-            if same { s.default.clone() } else { Value::Unknown(Arc::clone(gap)) }
-        };
-        Value::Record(Arc::new(Record { ty: Arc::clone(&self.ty), values: self.settings.iter().map(pick).collect() }))
     }
 }
