@@ -172,11 +172,15 @@ pub(super) static SERVICE: Service = Service {
 
 #[cfg(feature = "backup")]
 mod live {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::{Arc, Mutex};
 
     use aws_sdk_backup::Client;
+    use aws_sdk_backup::config::interceptors::AfterDeserializationInterceptorContextRef;
+    use aws_sdk_backup::config::{Builder, ConfigBag, Intercept, RuntimeComponents};
     use aws_sdk_backup::types;
+    use aws_smithy_runtime_api::box_error::BoxError;
+    use serde_json::Value as Json;
 
     use super::{BackupPlan, BackupRule, BackupVault, RecoveryPoint};
     use crate::aws::cx::{Collected, Cx, Items, time};
@@ -187,10 +191,11 @@ mod live {
     const PLANS: &str = "ListBackupPlans";
 
     pub(super) async fn collect(cx: Cx) -> Collected {
-        let backup = Client::new(&cx.sdk());
+        let unsaid = Unsaid::default();
+        let backup = Client::from_conf(Builder::from(&cx.sdk()).interceptor(unsaid.clone()).build());
         let mut out = Collected::default();
         let (names, gap) = vaults(&cx, &backup, &mut out).await;
-        recovery_points(&cx, &backup, names, gap, &mut out).await;
+        recovery_points(&cx, &backup, names, gap, &unsaid, &mut out).await;
         plans(&cx, &backup, &mut out).await;
         out
     }
@@ -240,7 +245,53 @@ mod live {
         cx.new_resource(arn, name.clone(), name, tags, properties, from)
     }
 
-    async fn recovery_points(cx: &Cx, backup: &Client, vaults: Vec<Option<String>>, mut gap: Option<Arc<Gap>>, out: &mut Collected) {
+    /// The recovery points of which AWS did not say whether they are encrypted: the SDK reads the missing
+    /// member as false.
+    #[derive(Debug, Clone, Default)]
+    struct Unsaid(Arc<Mutex<BTreeSet<String>>>);
+
+    impl Unsaid {
+        fn note(&self, body: &[u8]) {
+            let Ok(Json::Object(answer)) = serde_json::from_slice::<Json>(body) else { return };
+            let points = answer.get("RecoveryPoints").and_then(Json::as_array).into_iter().flatten();
+            let silent = points.filter(|point| !point.get("IsEncrypted").is_some_and(Json::is_boolean));
+            let arns = silent.map(|point| point.get("RecoveryPointArn").and_then(Json::as_str).unwrap_or_default().to_owned());
+            self.0.lock().expect("internal error: no panic while held").extend(arns);
+        }
+
+        fn is_about(&self, arn: &str) -> bool {
+            self.0.lock().expect("internal error: no panic while held").contains(arn)
+        }
+    }
+
+    impl Intercept for Unsaid {
+        fn name(&self) -> &'static str {
+            "IsEncryptedUnsaid"
+        }
+
+        fn read_after_deserialization(
+            &self,
+            context: &AfterDeserializationInterceptorContextRef<'_>,
+            _: &RuntimeComponents,
+            _: &mut ConfigBag,
+        ) -> Result<(), BoxError> {
+            const MEMBER: &[u8] = b"\"RecoveryPoints\"";
+            let body = context.response().body().bytes().unwrap_or_default();
+            if body.windows(MEMBER.len()).any(|window| window == MEMBER) {
+                self.note(body);
+            }
+            Ok(())
+        }
+    }
+
+    async fn recovery_points(
+        cx: &Cx,
+        backup: &Client,
+        vaults: Vec<Option<String>>,
+        mut gap: Option<Arc<Gap>>,
+        unsaid: &Unsaid,
+        out: &mut Collected,
+    ) {
         let answers = cx.each(vaults, |vault| async move {
             match cx.need(VAULTS, "BackupVaultName", vault) {
                 Required::Unknown(gap) => Items::none(gap),
@@ -259,14 +310,16 @@ mod live {
             found.extend(items.items);
         }
         out.listings.push(cx.listing::<RecoveryPoint>(found.len(), gap));
-        out.resources.extend(found.into_iter().map(|(point, from)| recovery_point(cx, point, from)));
+        out.resources.extend(found.into_iter().map(|(point, from)| recovery_point(cx, point, unsaid, from)));
     }
 
-    fn recovery_point(cx: &Cx, point: types::RecoveryPointByBackupVault, from: Vec<ResponseId>) -> Resource {
+    fn recovery_point(cx: &Cx, point: types::RecoveryPointByBackupVault, unsaid: &Unsaid, from: Vec<ResponseId>) -> Resource {
         const OP: &str = POINTS;
         let arn = point.recovery_point_arn.clone().unwrap_or_else(|| cx.arn("backup", "recovery-point:"));
         let id = arn.splitn(6, ':').nth(5).unwrap_or_default().to_owned();
         let name = point.resource_name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| id.clone());
+        let silent = unsaid.is_about(point.recovery_point_arn.as_deref().unwrap_or_default());
+        let said_encrypted = (!silent).then_some(point.is_encrypted);
         let properties = RecoveryPoint {
             recovery_point_arn: cx.need(OP, "RecoveryPointArn", point.recovery_point_arn),
             resource_arn: cx.need(OP, "ResourceArn", point.resource_arn),
@@ -277,8 +330,7 @@ mod live {
             creation_date: cx.need(OP, "CreationDate", point.creation_date.and_then(time)),
             completion_date: point.completion_date.and_then(time),
             status: cx.need(OP, "Status", point.status.map(|s| s.as_str().to_owned())),
-            // Where AWS leaves the member out the SDK says false, which nothing is proved by.
-            is_encrypted: Required::Known(point.is_encrypted),
+            is_encrypted: cx.need(OP, "IsEncrypted", said_encrypted),
             encryption_key_arn: point.encryption_key_arn,
             encryption_key_type: point.encryption_key_type.map(|t| t.as_str().to_owned()),
             delete_at: point.calculated_lifecycle.and_then(|l| l.delete_at).and_then(time),
@@ -324,6 +376,23 @@ mod live {
             delete_after_days: rule.lifecycle.and_then(|l| l.delete_after_days),
             copy_destination_backup_vault_arns: cx.need(op, "CopyActions.DestinationBackupVaultArn", destinations),
             target_logically_air_gapped_backup_vault_arn: rule.target_logically_air_gapped_backup_vault_arn,
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::Unsaid;
+
+        #[test]
+        fn a_recovery_point_counts_as_not_encrypted_only_where_aws_said_so() {
+            let unsaid = Unsaid::default();
+            unsaid.note(
+                br#"{"RecoveryPoints":[{"RecoveryPointArn":"said","IsEncrypted":false},{"RecoveryPointArn":"unsaid"},
+                    {"RecoveryPointArn":"null","IsEncrypted":null}]}"#,
+            );
+            unsaid.note(br#"{"RecoveryPoints":"none"}"#);
+            unsaid.note(b"{");
+            assert_eq!(["said", "unsaid", "null", "other"].map(|arn| unsaid.is_about(arn)), [false, true, true, false]);
         }
     }
 }

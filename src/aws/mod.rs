@@ -42,6 +42,8 @@ mod redact;
 mod session;
 #[cfg(feature = "aws")]
 mod tape;
+#[cfg(feature = "aws")]
+mod unswept;
 
 use crate::estate::{Link, LinkSet, Registry};
 

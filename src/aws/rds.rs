@@ -132,6 +132,8 @@ pub(super) struct DBCluster {
     pub read_replica_identifiers: Vec<String>,
     /// Identifier of the global cluster this one belongs to.
     pub global_cluster_identifier: Option<String>,
+    /// Regions of the members of the global cluster, which are not read; absent where it belongs to none.
+    pub global_cluster_regions: Fetched<Vec<String>>,
     /// Whether the cluster is a clone of one in another account.
     pub cross_account_clone: Option<bool>,
     /// Whether the cluster is protected against deletion.
@@ -343,10 +345,10 @@ const LINKS: &[Link] = &[
     Link::keys(
         "replica_source_of",
         ("AWS::RDS::DBInstance", "read_replica_source_arn"),
-        &[("AWS::RDS::DBInstance", "arn")],
+        &[("AWS::RDS::DBInstance", "arn"), ("AWS::RDS::DBCluster", "arn")],
         Within::Run,
         Cardinality::One,
-        "The instance that this read replica copies",
+        "The instance, or Multi-AZ cluster, that this read replica copies",
     ),
     Link::keys(
         "subnet_group_of",
@@ -500,10 +502,14 @@ mod live {
             latest_restorable_time: db.latest_restorable_time.and_then(time),
             publicly_accessible: cx.need(op, "PubliclyAccessible", db.publicly_accessible),
             db_cluster_identifier: db.db_cluster_identifier,
-            read_replica_source_arn: db.read_replica_source_db_instance_identifier.as_ref().map(|source| {
-                // A source in the same region is named by its identifier, which other accounts use as well.
-                if source.starts_with("arn:") { source.clone() } else { cx.arn("rds", &format!("db:{source}")) }
-            }),
+            read_replica_source_arn: {
+                let instance = db.read_replica_source_db_instance_identifier.as_ref().map(|source| ("db", source));
+                let cluster = || db.read_replica_source_db_cluster_identifier.as_ref().map(|source| ("cluster", source));
+                instance.or_else(cluster).map(|(kind, source)| {
+                    // A source in the same region is named by its identifier, which other accounts use as well.
+                    if source.starts_with("arn:") { source.clone() } else { cx.arn("rds", &format!("{kind}:{source}")) }
+                })
+            },
             read_replica_source_db_instance_identifier: db.read_replica_source_db_instance_identifier,
             read_replica_source_db_cluster_identifier: db.read_replica_source_db_cluster_identifier,
             read_replica_db_instance_identifiers: db.read_replica_db_instance_identifiers.unwrap_or_default(),
@@ -582,6 +588,12 @@ mod live {
             db_cluster_parameter_group: db.db_cluster_parameter_group,
             replication_source_identifier: db.replication_source_identifier,
             read_replica_identifiers: db.read_replica_identifiers.unwrap_or_default(),
+            global_cluster_regions: match &db.global_cluster_identifier {
+                None => Fetched::Absent,
+                Some(global) => {
+                    Fetched::Unknown(cx.gap(op, Reason::NotCollected, None, Some(&format!("the members of global cluster {global}"))))
+                }
+            },
             global_cluster_identifier: db.global_cluster_identifier,
             cross_account_clone: db.cross_account_clone,
             deletion_protection: db.deletion_protection,

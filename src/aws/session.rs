@@ -195,7 +195,7 @@ pub async fn collect(request: Request, registry: &Arc<Registry>, observer: &dyn 
         exchanges: std::mem::take(&mut exchanges_bodies.0),
         bodies: std::mem::take(&mut exchanges_bodies.1),
     });
-    Ok((gathered.estate(run), tape))
+    Ok((gathered.estate(run, &request.services), tape))
 }
 
 /// The plan of a run, kept with its tape so that the replay asks the same.
@@ -264,7 +264,7 @@ pub(crate) async fn reread(
     };
     let gathered = gather(&maker, services, &entries, &tape.plan.sweep, &tape.plan.allowed, observer).await?;
     let organisation = listed.map(|accounts| accounts.into_iter().map(|(id, _)| id).collect());
-    Ok((gathered.estate(run), Reads { organisation, ..player.reads() }))
+    Ok((gathered.estate(run, services), Reads { organisation, ..player.reads() }))
 }
 
 fn finished(exchanges: &[super::Exchange], started: Timestamp) -> Timestamp {
@@ -584,8 +584,9 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn estate(self, run: Run) -> Estate {
+    fn estate(self, run: Run, services: &[&'static Service]) -> Estate {
         let mut listings = self.listings;
+        listings.extend(super::unswept::listings(&self.resources, services));
         // An account that could not be entered was listed nowhere, for any type.
         let kinds: BTreeSet<String> = listings.iter().map(|l| l.kind.clone()).collect();
         for account in &run.accounts {

@@ -347,6 +347,31 @@ fn a_default_vpc_is_awss_own_only_when_it_is_seen_to_be_empty() {
 }
 
 #[test]
+fn what_somebody_added_to_a_default_vpc_or_called_default_is_not_awss_own() {
+    let registry = crate::registry();
+    let in_vpc = |kind: &str, id: &str, more: &str| resource(kind, id, "{}", &format!(r#"{{"vpc_id":"vpc-1",{more}}}"#));
+    let resources = [
+        resource("AWS::EC2::VPC", "vpc-1", "{}", r#"{"is_default":true}"#),
+        in_vpc("AWS::EC2::Subnet", "subnet-own", r#""default_for_az":true"#),
+        in_vpc("AWS::EC2::Subnet", "subnet-added", r#""default_for_az":false"#),
+        in_vpc("AWS::EC2::RouteTable", "rtb-own", r#""main":true"#),
+        in_vpc("AWS::EC2::RouteTable", "rtb-added", r#""main":false"#),
+        in_vpc("AWS::EC2::SecurityGroup", "sg-own", r#""group_name":"default""#),
+        in_vpc("AWS::EC2::SecurityGroup", "sg-added", r#""group_name":"default-web""#),
+        resource("AWS::RDS::DBParameterGroup", "default.postgres16", "{}", "{}"),
+        resource("AWS::RDS::DBParameterGroup", "default-orders-pg16", "{}", "{}"),
+        resource("AWS::RDS::DBClusterParameterGroup", "default.aurora-postgresql16", "{}", "{}"),
+        resource("AWS::RDS::DBClusterParameterGroup", "defaults", "{}", "{}"),
+    ];
+    let estate = estate(&registry, &resources, vec![listing("AWS::EC2::NetworkInterface", 0, None)]);
+    let left_out: Vec<&str> = estate.resources.iter().filter(|r| matches!(r.provided_by_aws, Fetched::Known(_))).map(|r| &*r.id).collect();
+    assert_eq!(left_out, ["rtb-own", "sg-own", "subnet-own", "vpc-1", "default.aurora-postgresql16", "default.postgres16"]);
+    let unread = resource("AWS::EC2::SecurityGroup", "sg-1", "{}", r#"{"vpc_id":"vpc-1"}"#);
+    let estate = self::estate(&registry, &[resources[0].clone(), unread], vec![listing("AWS::EC2::NetworkInterface", 0, None)]);
+    assert!(matches!(estate.resources[0].provided_by_aws, Fetched::Unknown(_)), "the name of the group was not read");
+}
+
+#[test]
 fn saving_and_loading_an_estate_gives_the_same_bytes() {
     let registry = crate::registry();
     let resources =

@@ -17,9 +17,19 @@ const OCCUPANTS: &[(&str, &str)] = &[
     ("AWS::RDS::DBInstance", "vpc_id"),
 ];
 
-/// Things that come with a VPC, with the path to its id.
-const FITTINGS: &[(&str, &str)] =
-    &[("AWS::EC2::Subnet", "vpc_id"), ("AWS::EC2::RouteTable", "vpc_id"), ("AWS::EC2::SecurityGroup", "vpc_id")];
+/// What AWS makes with a default VPC: type, property, and the value that tells it from what somebody added.
+const FITTINGS: &[(&str, &str, Made)] = &[
+    ("AWS::EC2::Subnet", "default_for_az", Made::Is(true)),
+    ("AWS::EC2::RouteTable", "main", Made::Is(true)),
+    ("AWS::EC2::SecurityGroup", "group_name", Made::Named("default")),
+];
+
+/// The value of a property on what AWS made.
+#[derive(Clone, Copy)]
+enum Made {
+    Is(bool),
+    Named(&'static str),
+}
 
 /// Marks them.
 pub(super) fn mark(estate: &mut Estate) {
@@ -36,7 +46,7 @@ pub(super) fn mark(estate: &mut Estate) {
     }
     let vpcs = default_vpcs(estate);
     let unlisted = Unseen::new(estate);
-    let fittings: BTreeMap<&str, &str> = FITTINGS.iter().copied().collect();
+    let fittings: BTreeMap<&str, (&str, Made)> = FITTINGS.iter().map(|(kind, property, made)| (*kind, (*property, *made))).collect();
     for resource in &mut estate.resources {
         let kind = resource.kind.name.as_str();
         let rule = match kind {
@@ -48,22 +58,26 @@ pub(super) fn mark(estate: &mut Estate) {
                 known => known,
             },
             "AWS::Organizations::ServiceControlPolicy" | "AWS::Organizations::Account" => Fetched::Known("organisation-object"),
-            "AWS::RDS::DBParameterGroup" | "AWS::RDS::DBClusterParameterGroup" if resource.id.starts_with("default") => {
+            // `default.postgres16`: only AWS's own may have a dot in their names, `default-orders` is somebody's.
+            "AWS::RDS::DBParameterGroup" | "AWS::RDS::DBClusterParameterGroup" if resource.id.starts_with("default.") => {
                 Fetched::Known("default-parameter-group")
             }
             "AWS::Backup::BackupVault" => empty_default_vault(resource),
             _ => match fittings.get(kind) {
-                Some(path) => match vpc_of(resource, path) {
-                    Ok(None) => Fetched::Absent,
-                    Ok(Some(id)) => match vpcs.get(&*id) {
-                        Some(rule) => rule.clone(),
-                        // The VPC may be AWS's own.
-                        None => unlisted
-                            .in_place("AWS::EC2::VPC", &resource.account, &resource.region)
-                            .map_or(Fetched::Absent, Fetched::Unknown),
-                    },
-                    Err(gap) => Fetched::Unknown(gap),
-                },
+                Some((property, made)) => {
+                    let in_vpc = match vpc_of(resource, "vpc_id") {
+                        Ok(None) => Fetched::Absent,
+                        Ok(Some(id)) => match vpcs.get(&*id) {
+                            Some(rule) => rule.clone(),
+                            // The VPC may be AWS's own.
+                            None => unlisted
+                                .in_place("AWS::EC2::VPC", &resource.account, &resource.region)
+                                .map_or(Fetched::Absent, Fetched::Unknown),
+                        },
+                        Err(gap) => Fetched::Unknown(gap),
+                    };
+                    in_vpc.and_then(|rule| made_by_aws(resource, property, *made, rule))
+                }
                 None => Fetched::Absent,
             },
         };
@@ -124,6 +138,16 @@ fn unseen(estate: &Estate, vpc: &Resource) -> Option<Arc<Gap>> {
     }
     let gap = || crate::estate::not_collected("ec2", &vpc.account, &vpc.region, "AWS::EC2::NetworkInterface");
     (!interfaces).then(|| Arc::new(gap()))
+}
+
+/// The rule, if the resource came with its VPC.
+fn made_by_aws(resource: &Resource, property: &str, made: Made, rule: &'static str) -> Fetched<&'static str> {
+    match (resource.property(property), made) {
+        (Some(Value::Bool(is)), Made::Is(wanted)) if *is == wanted => Fetched::Known(rule),
+        (Some(Value::String(name)), Made::Named(wanted)) if **name == *wanted => Fetched::Known(rule),
+        (Some(Value::Unknown(gap)), _) => Fetched::Unknown(Arc::clone(gap)),
+        _ => Fetched::Absent,
+    }
 }
 
 fn equals(resource: &Resource, property: &str, text: &str, rule: &'static str) -> Fetched<&'static str> {

@@ -1,6 +1,6 @@
 //! `--format json`: schema `keur/report/1`. The same facts, policies and moment give the same bytes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -40,6 +40,9 @@ struct Run<'a> {
     identity: Option<&'a crate::estate::Identity>,
     accounts: Vec<&'a str>,
     regions: &'a [String],
+    /// Not looked into: switched off.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    regions_off: BTreeSet<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     declared: Option<&'a DeclaredRun>,
 }
@@ -191,6 +194,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             identity: run.identity.as_ref(),
             accounts: run.accounts.iter().map(|a| a.id.as_str()).collect(),
             regions: &run.regions,
+            regions_off: report.regions_off(),
             declared: run.declared.as_ref(),
         },
         summary: Summary {

@@ -16,11 +16,11 @@ mod table;
 mod tests;
 mod uuid;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::estate::{Declared, Estate, Gap, NOT_ON_TAPE};
+use crate::estate::{Declared, Estate, Gap, NOT_ON_TAPE, Value};
 use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
 use crate::framework::{Attestation, ControlResult, Edition, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
@@ -213,6 +213,14 @@ impl Report<'_> {
             }
         }
         gaps.into_iter().collect()
+    }
+
+    /// Regions that were not looked into because an account has switched them off, or never switched them on:
+    /// what was made there before would not be seen.
+    pub(crate) fn regions_off(&self) -> BTreeSet<&str> {
+        let regions = self.estate.of_type("AWS::EC2::Region").map(|at| &self.estate.resources[at]);
+        let off = regions.filter(|r| matches!(r.property("opt_in_status"), Some(Value::String(status)) if &**status == "not-opted-in"));
+        off.map(|r| &*r.id).collect()
     }
 
     pub(crate) fn place<'s>(&'s self, finding: &'s Finding) -> Place<'s> {

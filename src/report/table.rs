@@ -160,7 +160,18 @@ fn head(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let resources = counted(report.estate.resources.len() as u64, "resource", "resources");
     let calls = counted(run.calls, "call", "calls");
     match &run.declared {
-        None => p.wrapped(0, "", &format!("As of {as_of}: {resources} in {accounts} and {regions}, {calls}"))?,
+        None => {
+            p.wrapped(0, "", &format!("As of {as_of}: {resources} in {accounts} and {regions}, {calls}"))?;
+            let off = report.regions_off().len() as u64;
+            if off > 0 {
+                let regions = counted(off, "region is", "regions are");
+                p.wrapped(
+                    0,
+                    "",
+                    &format!("{regions} switched off and could not be looked into; what was made there before would not be seen"),
+                )?;
+            }
+        }
         Some(declared) => {
             let number = counted(declared.resources, "resource", "resources");
             p.wrapped(0, "", &format!("As of {as_of}: {number} declared in {accounts} and {regions}"))?;

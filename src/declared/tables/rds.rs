@@ -22,6 +22,14 @@ fn status(ctx: &Ctx<'_>) -> Json {
     }
 }
 
+/// The replicas, which name their source: what a plan makes of something that it makes too is not told here.
+fn replicas(ctx: &Ctx<'_>) -> Json {
+    match ctx.object.action {
+        Some(Action::Create | Action::Replace) => ctx.missing("replicas"),
+        _ => ctx.or("replicas", Unset::Output),
+    }
+}
+
 fn never(_: &Ctx<'_>) -> Json {
     json!(false)
 }
@@ -389,7 +397,7 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             call("master_user_secret_arn", secret),
             same("multi_az", Unset::False),
             same("publicly_accessible", Unset::False),
-            at("read_replica_db_instance_identifiers", "replicas", Unset::Output),
+            call("read_replica_db_instance_identifiers", replicas),
             call("read_replica_source_arn", source_arn),
             // The provider makes replicas of instances only.
             call("read_replica_source_db_cluster_identifier", nothing),

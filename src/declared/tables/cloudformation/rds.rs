@@ -163,9 +163,13 @@ fn replica_source(ctx: &Ctx<'_>) -> Json {
 }
 
 fn replica_source_arn(ctx: &Ctx<'_>) -> Json {
-    match replica_source(ctx) {
+    let (kind, source) = match replica_source(ctx) {
+        Json::Null => ("cluster", ctx.or("SourceDBClusterIdentifier", Unset::Null)),
+        instance => ("db", instance),
+    };
+    match source {
         Json::String(source) if !source.starts_with("arn:") => {
-            let arn = ctx.arn("rds", &format!("db:{source}"));
+            let arn = ctx.arn("rds", &format!("{kind}:{source}"));
             arn.map_or_else(|| ctx.missing("the account of the source"), Json::String)
         }
         other => other,
