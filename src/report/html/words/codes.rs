@@ -77,6 +77,7 @@ impl Words {
             Reason::AwsDecides => self.reason_aws_decides,
             Reason::Sensitive => self.reason_sensitive,
             Reason::PolicyError => self.reason_policy_error,
+            Reason::Unrecognised => self.reason_unrecognised,
         }
     }
 
@@ -113,7 +114,7 @@ impl Words {
     pub(in crate::report::html) fn environment(&self, environment: &Environment) -> Option<&'static str> {
         match environment {
             Environment::Named { .. } => None,
-            Environment::Unassigned => Some(self.environment_unassigned),
+            Environment::Unassigned | Environment::Unrecognised { .. } => Some(self.environment_unassigned),
             Environment::Ambiguous(_) => Some(self.environment_ambiguous),
             Environment::Unknown(_) => Some(self.environment_unknown),
         }

@@ -275,6 +275,7 @@ pub(super) const DE: Words = Words {
     reason_aws_decides: "AWS entscheidet bei der Anwendung",
     reason_sensitive: "Vertraulich: weder gelesen noch gezeigt",
     reason_policy_error: "Fehler der Regel",
+    reason_unrecognised: "Auf keiner Liste",
     message_not_seen: "Nicht gelesen: {gap}",
     message_scope_not_seen: "Ob die Regel gilt, konnte nicht gelesen werden: {gap}",
     message_not_listed: "Nicht alle konnten aufgelistet werden: {gap}",

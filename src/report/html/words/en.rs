@@ -275,6 +275,7 @@ pub(super) const EN: Words = Words {
     reason_aws_decides: "AWS decides when it is applied",
     reason_sensitive: "Sensitive: neither read nor shown",
     reason_policy_error: "Error of the policy",
+    reason_unrecognised: "On no list",
     message_not_seen: "Not read: {gap}",
     message_scope_not_seen: "Whether the policy applies could not be read: {gap}",
     message_not_listed: "Not all of them could be listed: {gap}",

@@ -275,6 +275,7 @@ pub(super) const FR: Words = Words {
     reason_aws_decides: "AWS décide lors de l’application",
     reason_sensitive: "Sensible\u{a0}: ni lu ni montré",
     reason_policy_error: "Erreur de la règle",
+    reason_unrecognised: "Sur aucune liste",
     message_not_seen: "Non lu\u{a0}: {gap}",
     message_scope_not_seen: "L’applicabilité de la règle n’a pas pu être lue\u{a0}: {gap}",
     message_not_listed: "Toutes n’ont pas pu être recensées\u{a0}: {gap}",

@@ -109,6 +109,7 @@ words! {
     seen_population declared_population earlier_edition reason_denied reason_denied_by_organisation reason_throttled
     reason_timed_out reason_unavailable reason_unparsable reason_failed reason_not_collected reason_out_of_reach
     reason_not_in_plan reason_after_apply reason_referenced reason_aws_decides reason_sensitive reason_policy_error
+    reason_unrecognised
     message_not_seen message_scope_not_seen message_not_listed scope_condition scope_global_service scope_account_setting
     scope_aws_managed_key scope_service_linked_role scope_identity_center_role scope_organisation_object
     scope_default_parameter_group scope_empty_default_vault scope_unused_default_vpc environment_unassigned

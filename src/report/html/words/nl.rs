@@ -275,6 +275,7 @@ pub(super) const NL: Words = Words {
     reason_aws_decides: "AWS bepaalt dit bij toepassing",
     reason_sensitive: "Gevoelig: niet gelezen en niet getoond",
     reason_policy_error: "Fout in de regel",
+    reason_unrecognised: "Op geen lijst",
     message_not_seen: "Niet gelezen: {gap}",
     message_scope_not_seen: "Of de regel geldt, kon niet worden gelezen: {gap}",
     message_not_listed: "Niet alles kon worden geïnventariseerd: {gap}",
