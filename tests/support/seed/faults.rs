@@ -76,6 +76,7 @@ faults! {
     ClusterKeptTooShort => cluster_kept_too_short,
     ClusterWithoutRecentSnapshot => cluster_without_recent_snapshot,
     ReplicaInOtherEnvironment => replica_in_other_environment,
+    ClusterReplicatedAbroad => cluster_replicated_abroad,
     UnencryptedBucket => unencrypted_bucket,
     UntaggedBucket => untagged_bucket,
     BucketAbroad => bucket_abroad,
@@ -360,6 +361,31 @@ async fn replica_in_other_environment(cloud: &Cloud, seed: &Seed) -> Broken {
     let request = request.db_subnet_group_name("staging-databases").tags(rds_tag("staging"));
     request.send().await.expect("CreateDBInstanceReadReplica");
     Broken::new(vec![("rds-replica-in-own-environment", ID.to_owned(), HOME)], async |cloud| drop_database(&cloud, ID).await)
+}
+
+async fn cluster_replicated_abroad(cloud: &Cloud, seed: &Seed) -> Broken {
+    const ID: &str = "test-records-copy";
+    const ABROAD: &str = "eu-west-1";
+    let source = seed.environment("test").cluster.clone();
+    let there = cloud.at(ABROAD);
+    let request = there.rds().create_db_cluster().db_cluster_identifier(ID).engine("aurora-postgresql").engine_version("16.3");
+    let request = request.replication_source_identifier(database_arn(cloud, "cluster", &source)).storage_encrypted(true);
+    let request = request.master_username("keeper").master_user_password("not-a-secret").backup_retention_period(7);
+    request.tags(rds_tag("test")).send().await.expect("CreateDBCluster");
+    let snapshot = automated_cluster_snapshot(&there, ID).await;
+    let expected = vec![
+        ("rds-cluster-replicas-in-allowed-region", source, HOME),
+        ("every-resource-in-allowed-region", ID.to_owned(), ABROAD),
+        ("every-resource-in-allowed-region", snapshot.clone(), ABROAD),
+    ];
+    Broken::new(expected, async move |cloud| {
+        let there = cloud.at(ABROAD);
+        let request = there.rds().promote_read_replica_db_cluster().db_cluster_identifier(ID);
+        request.send().await.expect("PromoteReadReplicaDBCluster");
+        there.rds().delete_db_cluster().db_cluster_identifier(ID).skip_final_snapshot(true).send().await.expect("DeleteDBCluster");
+        let request = there.rds().delete_db_cluster_snapshot().db_cluster_snapshot_identifier(snapshot);
+        request.send().await.expect("DeleteDBClusterSnapshot");
+    })
 }
 
 async fn drop_bucket(cloud: &Cloud, name: &str) {
