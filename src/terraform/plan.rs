@@ -376,7 +376,8 @@ impl<'a> Reader<'a> {
         }
         let attribute = own.rsplit(['.', ']']).find_map(|step| step.split('[').next().filter(|name| !name.is_empty())).unwrap_or_default();
         let waits = self.config.waits(address, attribute, references);
-        let from = |what: &str| later(format!(", from {what}, which a plan does not tell from what is made of it"));
+        let hint = if self.evaluator.is_none() { ": --source may tell" } else { "" };
+        let from = |what: &str| later(format!(", from {what}, which a plan does not tell from what is made of it{hint}"));
         match (waits, list) {
             // There may be more beside it.
             (Waits::For(address, kind), true) => json!([reference(&address, &kind), later(String::new())]),
