@@ -504,3 +504,82 @@ fn a_configuration_is_never_written_over() {
     keur.run(["policy", "new", "policies/mine.yaml"]).exits(0);
     keur.run(["policy", "test", "policies/mine.yaml"]).exits(0);
 }
+
+/// Terminals are narrow and ids are long: whatever prints a table is no wider than the terminal, but for a word that alone is,
+/// and every id in it is whole.
+#[test]
+fn tables_fit_the_terminal_and_cut_nothing() {
+    let mut keur = Keur::new();
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/estate/plan.json").to_string_lossy().into_owned();
+    keur.run(["check", "--demo", "--evidence", "chain"]).exits(1);
+    let report = keur.run(["check", "--demo", "--format", "json"]).exits(1).report();
+    let ids = |pointer: &str, verdict: &[&str], member: &str| -> BTreeSet<String> {
+        let list = report.at(pointer).as_array().expect("a list");
+        let of = |item: &serde_json::Value| verdict.iter().any(|verdict| item["verdict"] == *verdict);
+        list.iter().filter(|item| of(item)).map(|item| item[member].as_str().expect("an id").to_owned()).collect()
+    };
+    let found = ids("/findings", &["deviation", "unknown"], "policy");
+    let mut controls = ids("/controls", &["met", "not met", "not determined"], "id");
+    controls.extend(found.iter().cloned());
+    assert!(found.len() > 8 && controls.len() > 60, "{found:?}");
+    let diff = ["diff", "chain/pack-000001", &plan];
+    let commands: [(&[&str], &BTreeSet<String>); 9] = [
+        (&["check", "--demo"], &controls),
+        (&["check", "--plan", &plan], &BTreeSet::new()),
+        (&["policy", "list"], &found),
+        (&["policy", "list", "--parameters"], &BTreeSet::from(["highly_available".to_owned()])),
+        (&["policy", "explain", "rds-instance-multi-az"], &BTreeSet::from(["rds:DescribeDBInstanceAutomatedBackups".to_owned()])),
+        (&["controls"], &BTreeSet::from(["A.8.24".to_owned(), "least-privilege".to_owned()])),
+        (&["schema"], &BTreeSet::from(["AWS::ElasticLoadBalancingV2::LoadBalancer".to_owned()])),
+        (&["evidence", "verify", "chain"], &BTreeSet::from(["pack-000001".to_owned()])),
+        (&["evidence", "history", "chain"], &found),
+    ];
+    for width in [60, 80, 100, 120, 200] {
+        keur = keur.with("COLUMNS", &width.to_string());
+        for (command, whole) in commands.iter().copied().chain([(&diff[..], &BTreeSet::new())]) {
+            let text = keur.run(command).text();
+            for line in text.lines() {
+                assert!(line.chars().count() <= width || line.split_whitespace().count() == 1, "{command:?} at {width}: {line}");
+            }
+            let words: BTreeSet<&str> = text.split([' ', '\n', ':', ',']).collect();
+            let words: BTreeSet<&str> = text.split_whitespace().map(|word| word.trim_end_matches([':', ','])).chain(words).collect();
+            for id in whole {
+                assert!(words.contains(id.as_str()), "{command:?} at {width}: {id} is not whole in\n{text}");
+            }
+            // Spelt downwards: a run of lines of one or two characters.
+            let thin = text.lines().map(|line| line.trim()).collect::<Vec<_>>();
+            assert!(
+                !thin.windows(4).any(|four| four.iter().all(|line| (1..=2).contains(&line.chars().count()))),
+                "{command:?} at {width}:\n{text}"
+            );
+        }
+    }
+}
+
+/// A policy takes one line where there is room, and two or a little more where there is not.
+#[test]
+fn policies_are_listed_in_few_lines() {
+    for (width, most) in [("200", 10), ("120", 21), ("80", 24)] {
+        let text = Keur::new().with("COLUMNS", width).run(["policy", "list"]).exits(0).text();
+        let policies = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase())).count();
+        assert!(
+            policies > 50 && text.lines().count() * 10 <= policies * most + 40,
+            "{width}: {} lines for {policies}",
+            text.lines().count()
+        );
+    }
+}
+
+#[test]
+fn the_most_severe_deviations_come_first_and_are_counted() {
+    let keur = Keur::new();
+    let text = keur.run(["check", "--demo"]).exits(1).text();
+    let summary = keur.run(["check", "--demo", "--format", "json"]).exits(1).report().at("/summary").clone();
+    let by = &summary["deviations_by_severity"];
+    let sum: u64 = ["critical", "high", "medium", "low"].iter().map(|severity| by[*severity].as_u64().expect("a count")).sum();
+    assert_eq!((sum, &by["critical"]), (summary["deviation"].as_u64().expect("a count"), &serde_json::json!(1)), "{summary}");
+    let order = ["critical  ", "high  ", "medium  ", "low  "];
+    let ranks: Vec<usize> = text.lines().filter_map(|line| order.iter().position(|severity| line.starts_with(severity))).collect();
+    assert!(ranks.len() >= 7 && ranks.is_sorted(), "{ranks:?}\n{text}");
+    assert!(text.contains("DEVIATIONS (7): 1 critical, 6 high") && text.contains("7 deviations (1 critical, 6 high)"), "{text}");
+}

@@ -235,7 +235,7 @@ fn run(command: Command, terminal: &Terminal) -> Outcome {
         Command::Evidence(command) => evidence::run(command, terminal),
         Command::Controls(args) => controls::run(args, terminal),
         Command::Policy(command) => policy::run(command, terminal),
-        Command::Schema(args) => schema::run(args),
+        Command::Schema(args) => schema::run(args, terminal),
         Command::Permissions(args) => permissions::run(args, terminal),
         Command::Init(args) => init::run(args, terminal),
         Command::Completions { shell } => {

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::check::Output;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, Terminal};
 use crate::report::{Format, Style};
 
 /// Writes bytes to standard output. A closed pipe is a normal end.
@@ -21,6 +21,11 @@ pub(super) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
         Err(error) if closed(&error) => Ok(()),
         Err(error) => Err(Failure::usage(format!("standard output: {error}"))),
     }
+}
+
+/// The same, with lines no wider than the terminal.
+pub(super) fn folded(terminal: &Terminal, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    to_stdout(|out| crate::report::folded(terminal.style.width, out, write))
 }
 
 /// Writes each of the formats asked for to where it was asked to go. Colour is for terminals alone.

@@ -169,7 +169,8 @@ fn explain(args: &ExplainArgs, terminal: &Terminal) -> Outcome {
         return Err(Failure::usage(format!("no policy `{}`", args.id)).hint(hint));
     };
     let text = text(policy, &setup);
-    output::stdout(text.as_bytes())
+    output::folded(terminal, |out| out.write_all(text.as_bytes()))?;
+    Ok(0)
 }
 
 fn text(policy: &Policy, setup: &Setup) -> String {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use super::{Failure, Outcome, output};
+use super::{Failure, Outcome, Terminal, output};
 use crate::estate::{CODE, LinkSet, RecordType, Registry, ResourceType, Type};
 use crate::policy::POLICY_KEYS;
 use crate::{aws, isolation};
@@ -23,9 +23,10 @@ pub(super) struct SchemaArgs {
     json: bool,
 }
 
-pub(super) fn run(args: SchemaArgs) -> Outcome {
+pub(super) fn run(args: SchemaArgs, terminal: &Terminal) -> Outcome {
     let registry = crate::registry();
     let links = aws::links(isolation::LINKS);
+    let json = args.json;
     let text = match (&args.kind, args.json) {
         (None, false) => list(&registry),
         (None, true) => pretty(&policy_schema(&registry, &links)),
@@ -38,7 +39,11 @@ pub(super) fn run(args: SchemaArgs) -> Outcome {
             if json { pretty(&type_schema(kind)) } else { prose(kind, &links) }
         }
     };
-    output::stdout(text.as_bytes())
+    if json {
+        return output::stdout(text.as_bytes());
+    }
+    output::folded(terminal, |out| out.write_all(text.as_bytes()))?;
+    Ok(0)
 }
 
 fn pretty(json: &Json) -> String {

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::table::plain;
-use super::{Format, Style, grid};
+use super::table::{counted, plain};
+use super::{Format, Style, folded, grid};
 use crate::drift::{Difference, Drift, Entry, EstateChange, Ignore, Status, Unread};
 use crate::estate::{Estate, Gap, Resource};
 
@@ -193,9 +193,9 @@ impl<'a> DriftReport<'a> {
 
     fn foot(&self, count: usize, style: Style, out: &mut dyn Write) -> io::Result<()> {
         let mut lines = vec![format!(
-            "{count} of drift; {} in sync ({} properties compared), {} made by something else, {} unknown, {} ignored by rules",
+            "{count} of drift; {} in sync ({} compared), {} made by something else, {} unknown, {} ignored by rules",
             self.drift.count(Status::InSync),
-            self.drift.compared,
+            counted(self.drift.compared, "property", "properties"),
             self.drift.count(Status::Owned),
             self.drift.count(Status::Unknown) + self.drift.count(Status::Unread),
             self.drift.entries.iter().filter(|e| e.ignored.is_some()).count(),
@@ -235,19 +235,9 @@ impl<'a> DriftReport<'a> {
     }
 }
 
+/// A line, and what does not fit behind it on others that are set in.
 fn wrapped(text: &str, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let width = usize::from(style.width);
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            writeln!(out, "{line}")?;
-            line = "  ".to_owned();
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    writeln!(out, "{line}")
+    folded(style.width, out, |out| writeln!(out, "{text}"))
 }
 
 fn difference(difference: &Difference) -> String {
@@ -257,13 +247,19 @@ fn difference(difference: &Difference) -> String {
 }
 
 fn short(json: &Json) -> String {
+    // A word is an id, an ARN or a name: it can be copied, or it is not shown.
     const LONGEST: usize = 120;
     let text = match json {
         Json::Null => "none".to_owned(),
         Json::String(text) => text.clone(),
         other => other.to_string(),
     };
-    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
+    if text.chars().count() <= LONGEST || !text.contains(char::is_whitespace) && !text.starts_with(['{', '[']) {
+        return text;
+    }
+    let cut: String = text.chars().take(LONGEST).collect();
+    let end = cut.rfind([' ', ',']).unwrap_or(cut.len());
+    format!("{} …", &cut[..end])
 }
 
 /// What happened between two estates.
@@ -387,7 +383,9 @@ impl DiffReport<'_> {
             serde_json::to_writer_pretty(&mut *out, &document)?;
             return out.write_all(b"\n");
         }
-        writeln!(out, "{} of {} ({} resources) against {} of {} ({} resources)", a.0, a.1, a.2, b.0, b.1, b.2)?;
+        let side =
+            |(source, as_of, n): &(String, String, usize)| format!("{source} of {as_of} ({})", counted(*n as u64, "resource", "resources"));
+        wrapped(&plain(&format!("{} against {}", side(&a), side(&b))), style, out)?;
         let lines = self.lines();
         if lines.is_empty() {
             writeln!(out, "\nNothing appeared, vanished or changed")?;
@@ -416,8 +414,7 @@ impl DiffReport<'_> {
         }
         let row = |turned: &Turned| {
             let word = |verdict: Option<&'static str>| verdict.unwrap_or("not judged");
-            let id = turned.arn.rsplit_once(':').map_or(turned.arn.as_str(), |(_, id)| id);
-            vec![turned.policy.clone(), plain(id), format!("{} → {}", word(turned.was), word(turned.is))]
+            vec![turned.policy.clone(), plain(&turned.arn), format!("{} → {}", word(turned.was), word(turned.is))]
         };
         writeln!(out)?;
         for text in grid(style.width, &["Policy", "Resource", "Verdict"], self.turned.iter().map(row).collect(), &[]) {

@@ -29,7 +29,7 @@ pub(crate) use csv::schema as csv_schema;
 pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
 pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub(crate) use facts::export_facts;
-pub use grid::{grid, terminal_width};
+pub use grid::{folded, grid, terminal_width};
 pub use html::Lang;
 pub(crate) use table::plain_lines;
 

@@ -1,10 +1,11 @@
-//! `--format table`: for people at a terminal. Deviations first, grouped by statement; then what could
-//! not be seen, the populations, the gaps and the controls. Reads without colour and at 80 columns.
+//! `--format table`: for people at a terminal. Deviations first, the most severe before the others; then what could
+//! not be seen, the populations, the gaps and the controls. Reads without colour and at 60 columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use super::{Report, Style, grid};
+use super::grid::{Row, columns, grid_of, paragraph};
+use super::{Report, Style};
 use crate::estate::Reason;
 use crate::evaluate::{Apart, Finding, Verdict};
 use crate::framework::{ControlResult, ControlVerdict};
@@ -48,27 +49,12 @@ impl Printer<'_> {
 
     /// A paragraph wrapped at the width, indented.
     fn wrapped(&mut self, indent: usize, first: &str, text: &str) -> io::Result<()> {
-        let margin = indent + visible(first);
-        let width = usize::from(self.style.width).saturating_sub(margin).max(20);
-        let mut prefix = format!("{}{first}", " ".repeat(indent));
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                writeln!(self.out, "{prefix}{line}")?;
-                prefix = " ".repeat(margin);
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        writeln!(self.out, "{prefix}{line}")
+        paragraph(self.style.width, indent, first, text).iter().try_for_each(|line| writeln!(self.out, "{line}"))
     }
 
     /// A list under its title; on one line where it fits.
     fn listed(&mut self, title: &str, list: &str) -> io::Result<()> {
-        if title.chars().count() + 1 + list.chars().count() <= usize::from(self.style.width) {
+        if columns(title) + 1 + columns(list) <= usize::from(self.style.width) {
             return self.line(&format!("{title} {list}"));
         }
         self.wrapped(0, "", title)?;
@@ -87,22 +73,17 @@ impl Printer<'_> {
 
     fn heading(&mut self, text: &str) -> io::Result<()> {
         let text = self.ink(Ink::Bold, text);
-        writeln!(self.out, "\n{text}")
+        writeln!(self.out)?;
+        self.wrapped(0, "", &text)
     }
 
     fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> io::Result<()> {
-        for line in grid(self.style.width, header, rows, right) {
-            writeln!(self.out, "{line}")?;
-        }
-        Ok(())
+        self.table_of(header, rows.into_iter().map(Row::from).collect(), right)
     }
-}
 
-/// How many columns a text takes: colour takes none.
-fn visible(text: &str) -> usize {
-    let mut parts = text.split("\x1b[");
-    let first = parts.next().map_or(0, |part| part.chars().count());
-    first + parts.map(|part| part.split_once('m').map_or(0, |(_, rest)| rest.chars().count())).sum::<usize>()
+    fn table_of(&mut self, header: &[&str], rows: Vec<Row>, right: &[usize]) -> io::Result<()> {
+        grid_of(self.style.width, header, rows, right).iter().try_for_each(|line| writeln!(self.out, "{line}"))
+    }
 }
 
 /// Names come from whoever made the resource: no control character of theirs reaches the terminal.
@@ -119,7 +100,7 @@ fn is_bidi(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn number(n: u64) -> String {
+pub(super) fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -131,7 +112,7 @@ fn number(n: u64) -> String {
     text
 }
 
-fn counted(n: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
@@ -153,7 +134,7 @@ fn head(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let title = [Some(run.tool.as_str()), report.organisation, Some(run.source.as_str())];
     let title = title.into_iter().flatten().map(plain).collect::<Vec<_>>().join(" · ");
     let title = p.ink(Ink::Bold, &title);
-    p.line(&title)?;
+    p.wrapped(0, "", &title)?;
     let as_of = run.as_of.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let accounts = counted(run.accounts.len() as u64, "account", "accounts");
     let regions = counted(run.regions.len() as u64, "region", "regions");
@@ -176,11 +157,7 @@ fn head(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
             let number = counted(declared.resources, "resource", "resources");
             p.wrapped(0, "", &format!("As of {as_of}: {number} declared in {accounts} and {regions}"))?;
             for file in &declared.files {
-                p.wrapped(
-                    0,
-                    "",
-                    &format!("{} ({}, {})", plain(&file.name), plain(&file.written_by), &file.sha256[..19.min(file.sha256.len())]),
-                )?;
+                p.wrapped(0, "", &format!("{} ({}, {})", plain(&file.name), plain(&file.written_by), file.sha256))?;
             }
         }
     }
@@ -190,18 +167,23 @@ fn head(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     Ok(())
 }
 
-type ByPolicy<'r> = BTreeMap<(usize, std::cmp::Reverse<Severity>, &'r str), (&'r Policy, Vec<&'r Finding>)>;
+type ByPolicy<'r> = BTreeMap<(std::cmp::Reverse<Severity>, &'r str), (&'r Policy, Vec<&'r Finding>)>;
 
-/// Findings of one verdict, by statement in the order of the register, then by severity and policy.
+/// Findings of one verdict, by severity and policy, the most severe first; then in the order of the estate.
 fn grouped<'r>(report: &'r Report<'_>, verdict: Verdict) -> ByPolicy<'r> {
     let mut groups: ByPolicy<'_> = BTreeMap::new();
     for finding in report.judgement.findings.iter().filter(|f| f.verdict == verdict && report.counts_in(f)) {
         let policy = &report.policies[finding.policy as usize];
-        let statement = report.statements.iter().position(|s| s.id == policy.statement).unwrap_or(usize::MAX);
-        let key = (statement, std::cmp::Reverse(policy.severity), policy.id.as_str());
+        let key = (std::cmp::Reverse(policy.severity), policy.id.as_str());
         groups.entry(key).or_insert_with(|| (policy, Vec::new())).1.push(finding);
     }
     groups
+}
+
+/// `1 critical, 6 high`: the severities that there are.
+fn by_severity(report: &Report<'_>) -> String {
+    let some = report.severities().into_iter().filter(|(_, n)| *n > 0);
+    some.map(|(severity, n)| format!("{} {}", number(n), severity.as_str())).collect::<Vec<_>>().join(", ")
 }
 
 fn judged_by(report: &Report<'_>, policy: &Policy) -> u64 {
@@ -223,22 +205,18 @@ fn deviations(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let total: usize = groups.values().map(|(_, f)| f.len()).sum();
     if total == 0 {
         let text = p.ink(Ink::Green, "No deviations among what was seen");
-        return p.line(&format!("\n{text}"));
+        p.line("")?;
+        return p.wrapped(0, "", &text);
     }
-    let heading = format!("DEVIATIONS ({})", number(total as u64));
+    let heading = format!("DEVIATIONS ({}): {}", number(total as u64), by_severity(report));
     p.heading(&heading)?;
-    let mut statement = None;
-    for ((_, _, id), (policy, findings)) in &groups {
-        if statement != Some(&policy.statement) {
-            statement = Some(&policy.statement);
-            let title = report.statements.iter().find(|s| s.id == policy.statement).map_or("", |s| s.title.as_str());
-            let text = p.ink(Ink::Bold, &policy.statement);
-            p.line("")?;
-            p.wrapped(0, &format!("{text}: "), title)?;
-        }
+    for ((_, id), (policy, findings)) in &groups {
         let severity = p.ink(severity_ink(policy.severity), policy.severity.as_str());
         let judged = judged_by(report, policy);
-        p.line(&format!("\n  {severity}  {id}  {} of {}", number(findings.len() as u64), number(judged)))?;
+        p.line("")?;
+        p.wrapped(0, &format!("{severity}  "), &format!("{id}: {} of {}", number(findings.len() as u64), number(judged)))?;
+        let title = report.statements.iter().find(|s| s.id == policy.statement).map_or("", |s| s.title.as_str());
+        p.dim(2, &format!("{}: {title}", policy.statement))?;
         for finding in findings.iter().take(SHOWN) {
             let place = report.place(finding);
             p.wrapped(4, "", &plain(finding.message.as_deref().unwrap_or_default()))?;
@@ -261,9 +239,8 @@ fn more(p: &mut Printer<'_>, count: usize) -> io::Result<()> {
     if count <= SHOWN {
         return Ok(());
     }
-    let text = format!("  … and {} more; `--format json` has them all", number((count - SHOWN) as u64));
-    let text = p.ink(Ink::Dim, &text);
-    p.line(&text)
+    let text = format!("… and {} more; `--format json` has them all", number((count - SHOWN) as u64));
+    p.dim(2, &text)
 }
 
 fn unknowns(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
@@ -275,7 +252,7 @@ fn unknowns(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let heading = format!("UNKNOWN ({}): could not be seen, so nobody can say", number(total as u64));
     p.heading(&heading)?;
     let mut rows = Vec::new();
-    for ((_, _, id), (_, findings)) in &groups {
+    for ((_, id), (_, findings)) in &groups {
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         for finding in findings {
             let reason = finding.gap.as_ref().map_or_else(String::new, |gap| {
@@ -302,7 +279,7 @@ fn accepted(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     }
     p.heading("ACCEPTED DEVIATIONS")?;
     let mut rows = Vec::new();
-    for ((_, _, id), (_, findings)) in &groups {
+    for ((_, id), (_, findings)) in &groups {
         for finding in findings.iter().take(SHOWN) {
             let exception = finding.exception.map(|e| &report.exceptions[e as usize]);
             let until = exception.map_or_else(String::new, |e| format!("{} ({})", e.expires, e.approver));
@@ -432,26 +409,29 @@ fn controls(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
         by_verdict.entry(control.verdict).or_default().push(control);
     }
     let tested = |c: &&&ControlResult| !c.policies.is_empty();
-    let rows: Vec<Vec<String>> = report
+    let rows: Vec<Row> = report
         .controls
         .iter()
         .filter(|c| !c.policies.is_empty())
-        .map(|c| {
-            let mut verdict = c.verdict.as_str().to_owned();
-            if let Some(reason) = c.reason() {
-                verdict.push_str(&format!(": {reason}"));
-            }
-            let numbers = format!("{} / {} / {}", number(c.population), number(c.deviations), number(c.unknown));
-            vec![c.id.clone(), c.title.clone(), verdict, numbers]
+        .map(|c| Row {
+            cells: vec![
+                c.id.clone(),
+                c.verdict.as_str().to_owned(),
+                number(c.population),
+                number(c.deviations),
+                number(c.unknown),
+                c.title.clone(),
+            ],
+            below: c.reason().map_or_else(String::new, |reason| plain(&reason)),
         })
         .collect();
     if !rows.is_empty() {
-        p.table(&["Control", "Title", "Verdict", "Judged / deviating / unknown"], rows, &[3])?;
+        p.table_of(&["Control", "Verdict", "Judged", "Deviating", "Unknown", "Title"], rows, &[2, 3, 4])?;
     }
     for (verdict, controls) in &by_verdict {
         let others: Vec<&str> = controls.iter().filter(|c| !tested(c)).map(|c| c.id.as_str()).collect();
         if !others.is_empty() {
-            let text = format!("without policies, {} ({}): ", verdict.as_str(), others.len());
+            let text = format!("no policy in this run, {} ({}): ", verdict.as_str(), others.len());
             p.wrapped(0, "", &format!("{text}{}", others.join(" ")))?;
         }
     }
@@ -464,7 +444,10 @@ fn foot(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let summary = format!(
         "{}, {}, {}, {}",
         counted(counts.pass, "pass", "passes"),
-        counted(counts.deviation, "deviation", "deviations"),
+        match counts.deviation {
+            0 => counted(0, "deviation", "deviations"),
+            n => format!("{} ({})", counted(n, "deviation", "deviations"), by_severity(report)),
+        },
         format_args!("{} unknown", number(counts.unknown)),
         format_args!("{} excepted", number(counts.excepted)),
     );
@@ -477,13 +460,13 @@ fn foot(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
         _ => (Ink::Green, format!("no deviation of severity {} or above, and {seen}", report.fail_on.as_str())),
     };
     let verdict = p.ink(ink, &verdict);
-    p.line(&summary)?;
-    p.line(&verdict)
+    p.wrapped(0, "", &summary)?;
+    p.wrapped(0, "", &verdict)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{number, plain, visible};
+    use super::{number, plain};
 
     #[test]
     fn numbers_are_grouped() {
@@ -491,8 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_takes_no_columns_and_names_cannot_bring_any() {
-        assert_eq!(visible("\x1b[1mmulti-az\x1b[0m: "), 10);
+    fn names_bring_no_colour() {
         assert_eq!(plain("a\x1b[31mb\u{202e}c\nd"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
     }
 }

@@ -217,7 +217,7 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     let holds = checked.problems.is_empty();
     match args.format {
         Form::Json => output::to_stdout(|out| json(&checked, anchored, &stamps, &contents, out))?,
-        Form::Table => output::to_stdout(|out| print(&checked, only.is_some(), anchored, &stamps, &contents, out))?,
+        Form::Table => output::folded(terminal, |out| print(&checked, only.is_some(), anchored, &stamps, &contents, out))?,
     }
     if holds {
         return Ok(0);
@@ -570,7 +570,7 @@ pub(crate) fn history(args: &HistoryArgs, terminal: &Terminal) -> Outcome {
                 out.write_all(b"\n")
             })?;
         }
-        Form::Table => output::to_stdout(|out| table(&history, &signed, args, (first, last), terminal, out))?,
+        Form::Table => output::folded(terminal, |out| table(&history, &signed, args, (first, last), terminal, out))?,
     }
     Ok(0)
 }
