@@ -411,7 +411,7 @@ mod tests {
         assert_eq!(text(20, "short\n\nno end"), "short\n\nno end");
         assert_eq!(text(20, "  ✗ a sentence that is too long\n"), "  ✗ a sentence that\n    is too long\n");
         assert_eq!(text(30, "policy      something that is too long\n"), "policy      something that is\n            too long\n");
-        assert_eq!(text(20, &format!("see {ARN} there\n")), format!("see\n{ARN}\nthere\n"));
+        assert_eq!(text(20, &format!("see {ARN} there\n")), format!("see\n  {ARN}\n  there\n"));
         // Colour takes no room.
         let red = "\x1b[31mred\x1b[0m and more";
         assert_eq!(text(12, &format!("{red}\n")), format!("{red}\n"));

@@ -326,6 +326,16 @@ impl<'a> Facts<'a> {
         named.filter(|id| self.policy(id).is_none()).map(String::as_str).collect()
     }
 
+    /// Why a claim is what it is: a sheet has the numbers of a control, and a claim has none.
+    fn why_of_claim(&self, statement: &Statement, result: &ControlResult) -> Line {
+        let w = self.words;
+        let untested = result.policies.is_empty() && result.why.is_empty() && statement.basis == Basis::Api;
+        let numbers = [(w.deviations, result.deviations), (w.unknowns, result.unknown), (w.excepteds, result.excepted)];
+        let numbers = numbers.into_iter().filter(|(_, n)| *n > 0).map(|(word, n)| Line::from(word).then(" ").then(n));
+        let untested = (untested && result.verdict == ControlVerdict::NotDetermined).then(|| Line::from(w.why_untested));
+        Line::listed(numbers).below(Line::stacked(result.why.iter().map(|why| self.why(why)).chain(untested)))
+    }
+
     /// The promises: rolled up like controls, each by its own policies and documents.
     pub(super) fn claims(&self) -> Vec<Claim<'a>> {
         let report = self.report;
@@ -357,7 +367,7 @@ impl<'a> Facts<'a> {
             let good = matches!(result.verdict, ControlVerdict::Met | ControlVerdict::ExceptionAccepted);
             let (verdict, why) = match lacks && good {
                 true => (ControlVerdict::NotDetermined, Line::from(self.words.why_claim_lacks)),
-                false => (result.verdict, Line::stacked(result.why.iter().map(|why| self.why(why)))),
+                false => (result.verdict, self.why_of_claim(statement, &result)),
             };
             Claim { statement, verdict, why, policies: report.policies.iter().filter(|p| p.statement == statement.id).collect() }
         };

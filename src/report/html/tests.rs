@@ -380,6 +380,9 @@ fn verdicts_are_counted_and_listed_once_and_whole() {
         })
         .sum();
     assert_eq!(listed, bad);
+    let claims = section(&html, "claims");
+    assert!(row(claims, "id=\"s-encrypted-at-rest\"").contains("Deviation 1, Unknown "), "{claims}");
+    assert!(row(claims, "id=\"s-monitoring\"").contains("Nothing tests it yet."), "{claims}");
     assert!(section(&html, "scope").contains("rds:DescribeDBInstances"));
     assert!(section(&html, "scope").contains("AccessDenied"));
 }

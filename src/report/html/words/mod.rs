@@ -105,7 +105,7 @@ words! {
     index_note index_grouped index_caption time status request_id bytes refused answers first_and_last no_pack_verify
     no_pack_expect commands verify_note verify_files verify_chain verify_signature verify_time verify_replay verify_trail
     verify_expect annex_words words_controls words_findings meaning annex_2013 editions_caption
-    why_no_policy why_left_out why_not_proven why_nothing why_expired why_no_attestation why_no_code why_claim_lacks
+    why_no_policy why_left_out why_not_proven why_nothing why_expired why_no_attestation why_no_code why_claim_lacks why_untested
     seen_population declared_population earlier_edition reason_denied reason_denied_by_organisation reason_throttled
     reason_timed_out reason_unavailable reason_unparsable reason_failed reason_not_collected reason_out_of_reach
     reason_not_in_plan reason_after_apply reason_referenced reason_aws_decides reason_sensitive reason_policy_error
