@@ -289,6 +289,8 @@ fn packs_of_earlier_versions_give_the_same_findings() {
         assert!(ran.text().contains("derived    findings.json"), "{path}: {}", ran.text());
         let ran = keur.run(["evidence", "replay", &path, "--public-key", &key]).exits(0);
         assert!(ran.text().contains("byte for byte"), "{path}: {}", ran.text());
+        let text = ran.text().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("by the rules of its time"), "{path}: {text}");
         judged += 1;
     }
     assert!(judged >= 2, "{judged} packs in {folder}");

@@ -353,11 +353,14 @@ pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
         Basis::Responses => format!("{} answers of AWS, collected and judged again", rebuilt.judged.estate.run.calls),
         Basis::Estate => "the estate, judged again: answers of AWS are not part of a pack on code or on a saved estate".to_owned(),
     };
-    output::to_stdout(|out| {
+    output::folded(terminal, |out| {
         writeln!(out, "{}: the same findings, byte for byte ({} bytes, {})", pack.name(), derived.bytes, result.findings_sha256)?;
         writeln!(out, "from {what}; {} findings", rebuilt.judged.judgement.findings.len())?;
         if !rebuilt.same_program {
             writeln!(out, "another program wrote the pack: {}", pack.manifest().tool.name)?;
+        }
+        if rebuilt.given.edition != Edition::CURRENT {
+            writeln!(out, "controls by the rules of its time: one was met as soon as one of its policies judged something")?;
         }
         held::table(&derived.held, out)
     })?;
