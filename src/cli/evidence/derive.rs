@@ -58,6 +58,10 @@ pub(super) fn derive(chain: &Verified, pack: &Pack<'_>, rebuilt: &Rebuilt, termi
     let report = rebuilt.report(None);
     let (now, then) = (write::findings(&report), pack.file(role::FINDINGS)?);
     let earlier = earlier(chain, pack, &mut found)?;
+    #[cfg(feature = "aws")]
+    if let (Some(tape), Some(reads)) = (&rebuilt.judged.tape, &rebuilt.reads) {
+        tape::recording(tape, reads, rebuilt, &result.source, &mut found);
+    }
     let known = earlier.is_some();
     let dossier = dossier_of(pack, earlier, rebuilt, &now);
     if now != then {
@@ -76,7 +80,9 @@ pub(super) fn derive(chain: &Verified, pack: &Pack<'_>, rebuilt: &Rebuilt, termi
     let open = is(role::OPEN, write::pretty(&write::open_findings(&report)))?;
     found.same(open, "open.json", "list of what is open", "from the findings");
     found.same(is(role::POPULATION, write::pretty(&report.population))?, "population.json", "population", "from the answers");
-    let rules = write::rule_files(&rebuilt.setup.rules, rebuilt.ignore()) == rebuilt.rules;
+    let used = write::rule_files(&rebuilt.setup.rules, rebuilt.ignore());
+    let list: Vec<_> = used.iter().map(|(rule, _)| rule).collect();
+    let rules = used == rebuilt.rules && is(role::RULES, write::pretty(&list))?;
     found.same(rules, "rules.json", "list of rules", "its list: every rule is one that was used; what they demand is stated");
     if rebuilt.record.run != rebuilt.judged.estate.run {
         found.wrong("run.json", "it says otherwise who asked, when or where than what the findings were made of");
@@ -86,10 +92,6 @@ pub(super) fn derive(chain: &Verified, pack: &Pack<'_>, rebuilt: &Rebuilt, termi
     exports(pack, rebuilt, &report, known, &mut found)?;
     types(rebuilt, &mut found);
     created(&rebuilt.judged.estate, &mut found);
-    #[cfg(feature = "aws")]
-    if let (Some(tape), Some(reads)) = (&rebuilt.judged.tape, &rebuilt.reads) {
-        tape::recording(tape, reads, rebuilt, &result.source, &mut found);
-    }
     statements(pack, rebuilt, chain, &mut found)?;
     // Whatever a pack may hold one day: what nothing was held against is a statement.
     for file in &manifest.files {
