@@ -164,6 +164,13 @@ fn aws_principals(principals: &[String], conditions: &[Condition]) -> (Vec<Strin
             // An account id, `*`, or the unique id that is left of a deleted principal.
             name
         };
+        // The account as a whole, of which a condition lets in some by name: they are meant.
+        let whole = name == account || name.ends_with(":root");
+        for (bound_account, arn) in whole.then(|| bound(conditions)).flatten().unwrap_or_default() {
+            if bound_account == account && !arn.contains(['*', '?']) && !arns.contains(&arn) {
+                arns.push(arn);
+            }
+        }
         if !accounts.iter().any(|a| a == account) {
             accounts.push(account.to_owned());
         }
@@ -272,6 +279,12 @@ mod tests {
         let both = r#"{"StringEquals":{"aws:PrincipalAccount":["111111111111"]},
             "ArnLike":{"aws:PrincipalArn":["arn:aws:iam::111111111111:role/app","arn:aws:iam::222222222222:role/app"]}}"#;
         assert_eq!(of(both), [OWN]);
+        // So are those whom a condition picks of an account.
+        let root = "arn:aws:iam::111111111111:root";
+        let picked = |conditions: &str| accounts(&format!(r#"{{"AWS":"{root}"}}"#), conditions).1;
+        assert_eq!(picked(&format!(r#"{{"ArnEquals":{{"aws:PrincipalArn":"{arn}"}}}}"#)), [root, arn]);
+        assert_eq!(picked(r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/app-*"}}"#), [root]);
+        assert_eq!(picked(r#"{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::222222222222:role/app"}}"#), [root]);
         // Who else is named is not let in by a condition, and stays.
         let named = accounts(r#"{"AWS":["*","222222222222"]}"#, r#"{"StringEquals":{"aws:PrincipalAccount":"111111111111"}}"#);
         assert_eq!(named.0, [OWN, "222222222222"]);
