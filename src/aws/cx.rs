@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::pace::Pace;
 use super::tape::{CUT_OFF, NOT_ON_TAPE};
 use super::{Operation, Service};
-use crate::estate::{Fetched, Gap, Listing, NewResource, Properties, Reason, Registry, Required, Resource, ResponseId};
+use crate::estate::{Fetched, Gap, Listing, NewResource, Properties, Reason, Registry, Required, Resource, ResponseId, partition_of};
 
 /// A collector.
 pub(super) type Collect = fn(Cx) -> Pin<Box<dyn Future<Output = Collected> + Send>>;
@@ -158,7 +158,7 @@ impl Cx {
 
     /// `arn:aws:<service>:<region>:<account>:<rest>` in the partition of the region.
     pub fn arn(&self, service: &str, rest: &str) -> String {
-        let partition = partition(&self.sdk_region);
+        let partition = partition_of(&self.sdk_region);
         let region = if &*self.region == crate::estate::GLOBAL { "" } else { &*self.region };
         format!("arn:{partition}:{service}:{region}:{}:{rest}", self.account)
     }
@@ -310,15 +310,6 @@ impl Cx {
     {
         let (reason, code) = reason_of(error);
         self.gap(operation, reason, code.as_deref(), None)
-    }
-}
-
-/// The AWS partition a region belongs to.
-pub(crate) fn partition(region: &str) -> &'static str {
-    match region.split('-').next() {
-        Some("cn") => "aws-cn",
-        Some("us") if region.starts_with("us-gov") => "aws-us-gov",
-        _ => "aws",
     }
 }
 

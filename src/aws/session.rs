@@ -36,7 +36,7 @@ use super::cx::{Collected, Cx, explain, reason_of};
 use super::pace::Pace;
 use super::tape::{Deck, Place, Player, Reads, Record, Tape};
 use super::{Scope, Service};
-use crate::estate::{ALL_REGIONS, Account, Estate, GLOBAL, Gap, Identity, Listing, Reason, Registry, Resource, Run};
+use crate::estate::{ALL_REGIONS, Account, Estate, GLOBAL, Gap, Identity, Listing, Reason, Registry, Resource, Run, partition_of};
 
 /// Requests in flight at once, over everything.
 const EVERYWHERE: usize = 64;
@@ -428,7 +428,7 @@ async fn specs(
     let entry = Entry { id: identity.account.as_str().into(), sdk: base.clone() };
     let cx = maker.cx(&entry, GLOBAL, &super::organizations::SERVICE);
     let accounts = list_accounts(&cx).await.map_err(|gap| StartError::Organisation(Box::new(Arc::unwrap_or_clone(gap))))?;
-    let partition = super::cx::partition(cx.sdk().region().map_or("", |r| r.as_ref()));
+    let partition = partition_of(cx.sdk().region().map_or("", |r| r.as_ref()));
     let configured: BTreeMap<&str, &AccountSpec> = request.accounts.iter().map(|a| (a.id.as_str(), a)).collect();
     let specs = accounts.into_iter().map(|(id, name)| {
         if let Some(spec) = configured.get(id.as_str()) {

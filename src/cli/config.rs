@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::diag::{Code, Diagnostic, SourceFile, nearest};
+use crate::estate::PARTITIONS;
 use crate::isolation::{EnvironmentRule, Environments};
 use crate::policy::yaml::{Kind, Node, Reader, parse};
 use crate::untrusted;
@@ -75,50 +76,6 @@ impl Default for Config {
         }
     }
 }
-
-/// Regions of AWS, for "did you mean". AWS opens new ones: a name that is near to none of these is
-/// left to AWS to judge.
-const REGIONS: &[&str] = &[
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "eusc-de-east-1",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
 
 /// Larger files are no configurations of anybody.
 const LARGEST: u64 = 16 << 20;
@@ -317,14 +274,15 @@ fn organization(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 }
 
 fn region(reader: &mut Reader<'_>, name: &str, span: std::ops::Range<usize>) {
-    if REGIONS.contains(&name) {
+    let known = || PARTITIONS.iter().flat_map(|partition| partition.regions).copied();
+    if known().any(|region| region == name) {
         return;
     }
     let parts: Vec<&str> = name.split('-').collect();
     let shaped = parts.len() >= 3
         && parts.last().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
         && parts[..parts.len() - 1].iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase()));
-    let near = nearest(name, REGIONS.iter().copied()).filter(|near| strsim::osa_distance(near, name) <= 2);
+    let near = nearest(name, known()).filter(|near| strsim::osa_distance(near, name) <= 2);
     // `eu-central-3` is near to `eu-central-1` and may exist one day; a slip of the finger in a word may not.
     let only_number =
         near.is_some_and(|near| near.trim_end_matches(|c: char| c.is_ascii_digit()) == name.trim_end_matches(|c: char| c.is_ascii_digit()));

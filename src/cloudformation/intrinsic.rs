@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::estate::Partition;
 use crate::policy::yaml::{Key, Kind, Node};
 
 use super::condition::Truth;
@@ -353,8 +354,8 @@ impl<'t> Resolver<'t> {
             "AWS::AccountId" => self.given.account,
             "AWS::Region" => self.given.region,
             "AWS::StackName" => self.given.stack,
-            "AWS::Partition" => self.given.region.and_then(|region| partition(region).map(|(partition, _)| partition)),
-            "AWS::URLSuffix" => self.given.region.and_then(|region| partition(region).map(|(_, suffix)| suffix)),
+            "AWS::Partition" => self.given.region.and_then(Partition::of_region).map(|partition| partition.id),
+            "AWS::URLSuffix" => self.given.region.and_then(Partition::of_region).map(|partition| partition.dns_suffix),
             "AWS::StackId" | "AWS::NotificationARNs" => None,
             _ => {
                 let remedy = did_you_mean(name, PSEUDO, "see the pseudo parameters in the manual of CloudFormation");
@@ -440,24 +441,6 @@ const PSEUDO: [&str; 8] = [
     "AWS::URLSuffix",
 ];
 
-/// Partition and domain of a region.
-fn partition(region: &str) -> Option<(&'static str, &'static str)> {
-    const KNOWN: [(&str, &str, &str); 7] = [
-        ("cn-", "aws-cn", "amazonaws.com.cn"),
-        ("us-gov-", "aws-us-gov", "amazonaws.com"),
-        ("us-isob-", "aws-iso-b", "sc2s.sgov.gov"),
-        ("us-isof-", "aws-iso-f", "csp.hci.ic.gov"),
-        ("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"),
-        ("us-iso-", "aws-iso", "c2s.ic.gov"),
-        ("eusc-", "aws-eusc", "amazonaws.eu"),
-    ];
-    const PUBLIC: [&str; 10] = ["af-", "ap-", "ca-", "eu-", "il-", "me-", "mx-", "sa-", "us-east-", "us-west-"];
-    if let Some((_, partition, suffix)) = KNOWN.iter().find(|(prefix, ..)| region.starts_with(prefix)) {
-        return Some((partition, suffix));
-    }
-    PUBLIC.iter().any(|prefix| region.starts_with(prefix)).then_some(("aws", "amazonaws.com"))
-}
-
 /// Whether an attribute says which resource it is: its ARN, id or name, and not that of something it
 /// belongs to (`VpcId` of an instance) or has (`MasterUserSecret.SecretArn`, outputs of a nested stack).
 fn identifies(kind: &str, attribute: &str) -> bool {
@@ -480,7 +463,7 @@ fn dynamic_reference(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{identifies, partition};
+    use super::identifies;
 
     #[test]
     fn attributes_identify_their_own_resource_only() {
@@ -512,15 +495,5 @@ mod tests {
         ] {
             assert!(!identifies(kind, attribute), "{kind} {attribute}");
         }
-    }
-
-    #[test]
-    fn partitions_follow_from_regions() {
-        assert_eq!(partition("eu-central-1"), Some(("aws", "amazonaws.com")));
-        assert_eq!(partition("us-gov-west-1"), Some(("aws-us-gov", "amazonaws.com")));
-        assert_eq!(partition("us-isob-east-1"), Some(("aws-iso-b", "sc2s.sgov.gov")));
-        assert_eq!(partition("eu-isoe-west-1"), Some(("aws-iso-e", "cloud.adc-e.uk")));
-        assert_eq!(partition("cn-north-1"), Some(("aws-cn", "amazonaws.com.cn")));
-        assert_eq!(partition("nowhere"), None);
     }
 }

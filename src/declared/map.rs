@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Object, is_marked, marked, unknown};
 use crate::aws::PolicyDocument;
-use crate::estate::{Action, Reason, ResourceType, Type, symbol};
+use crate::estate::{Action, Reason, ResourceType, Type, partition_of, symbol};
 
 /// The table of one type.
 pub(crate) struct Mapping {
@@ -290,17 +290,7 @@ impl<'a> Ctx<'a> {
     /// A part of an ARN of the object's own account and region.
     pub(crate) fn arn(&self, service: &str, rest: &str) -> Option<String> {
         let (account, region) = (self.object.account.as_deref()?, self.object.region.as_deref()?);
-        Some(format!("arn:{}:{service}:{region}:{account}:{rest}", partition(region)))
-    }
-}
-
-/// The partition of a region.
-pub(crate) fn partition(region: &str) -> &'static str {
-    match region {
-        r if r.starts_with("cn-") => "aws-cn",
-        r if r.starts_with("us-gov-") => "aws-us-gov",
-        r if r.starts_with("eusc-") => "aws-eusc",
-        _ => "aws",
+        Some(format!("arn:{}:{service}:{region}:{account}:{rest}", partition_of(region)))
     }
 }
 
@@ -415,13 +405,13 @@ pub(crate) fn identity(mapping: &Mapping, object: &Object) -> (String, String, S
         let id = id?;
         let account = if account { object.account.as_deref()? } else { "" };
         let known = object.region.as_deref()?;
-        let partition = partition(known);
+        let partition = partition_of(known);
         Some(format!("arn:{partition}:{service}:{known}:{account}:{prefix}{id}"))
     };
     let arn = match mapping.arn {
         Arn::Made(service, prefix) => told(&["arn"]).or_else(|| made(service, prefix, true)),
         Arn::WithoutAccount(service, prefix) => told(&["arn"]).or_else(|| made(service, prefix, false)),
-        Arn::Bucket => id.map(|id| format!("arn:{}:s3:::{id}", partition(object.region.as_deref().unwrap_or_default()))),
+        Arn::Bucket => id.zip(object.region.as_deref()).map(|(id, region)| format!("arn:{}:s3:::{id}", partition_of(region))),
         Arn::Told(attributes) => told(attributes),
         Arn::Setting(service, rest) => {
             let arn = ctx.arn(service, rest);

@@ -6,6 +6,7 @@ mod fetched;
 mod file;
 mod links;
 mod place;
+mod partition;
 mod resource;
 mod schema;
 mod value;
@@ -21,6 +22,7 @@ pub use fetched::{Fetched, Gap, NOT_ON_TAPE, Reason, Required, UNKNOWN_KEY, addr
 pub use file::{LoadError, SCHEMA};
 pub use links::{Cardinality, Graph, Key, Link, LinkSet, Source, Within};
 pub(crate) use place::{Place, Reach, reach};
+pub use partition::{PARTITIONS, Partition, UNKNOWN_PARTITION, partition_of};
 pub use resource::{
     ALL_REGIONS, AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, UNKNOWN_ACCOUNT, UNKNOWN_REGION,
     UNKNOWN_TAG, USUAL_ENVIRONMENTS, account_of, out_of_reach,

@@ -11,13 +11,12 @@ use serde::Serialize;
 
 use super::Report;
 use super::export::{Each, Export, Line, NAMESPACE, cut, one_line, write_json};
+use crate::estate::Partition;
 use crate::evaluate::{Apart, Verdict};
 use crate::policy::Severity;
 
 /// Stands for an account that is not known. AWS gives it to nobody, and Security Hub refuses it.
 const NO_ACCOUNT: &str = "000000000000";
-/// Where the global services of AWS are at home, for findings that lie in no region of a run with several.
-const HOME_REGIONS: [(&str, &str); 3] = [("aws", "us-east-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")];
 /// Partitions that the format knows.
 const PARTITIONS: [&str; 5] = ["aws", "aws-cn", "aws-us-gov", "aws-us-iso", "aws-us-iso-b"];
 
@@ -244,7 +243,7 @@ fn hub_region<'a>(report: &'a Report<'_>, line: &Line<'a>, partition: &str) -> &
     }
     match report.estate.run.regions.as_slice() {
         [only] => only,
-        _ => HOME_REGIONS.iter().find(|(known, _)| *known == partition).map_or("us-east-1", |(_, region)| region),
+        _ => Partition::of_id(partition).map_or("us-east-1", |partition| partition.home),
     }
 }
 

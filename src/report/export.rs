@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::table::plain;
 use super::{CallLine, Place, Report};
-use crate::estate::{ALL_REGIONS, GLOBAL, ResponseId, UNKNOWN_REGION};
+use crate::estate::{ALL_REGIONS, GLOBAL, Partition, ResponseId, UNKNOWN_REGION};
 use crate::evaluate::{Finding, Subject, Verdict, fingerprint};
 use crate::framework::{ControlResult, Exception};
 use crate::policy::Policy;
@@ -230,12 +230,7 @@ impl<'a> Place<'a> {
         if let Some(partition) = self.real_arn().and_then(|arn| arn.split(':').nth(1)).filter(|p| !p.is_empty()) {
             return Some(partition);
         }
-        Some(match self.region_name()? {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            region if region.starts_with("us-iso") || region.starts_with("eu-iso") || region.starts_with("eusc-") => return None,
-            _ => "aws",
-        })
+        Partition::of_region(self.region_name()?).map(|partition| partition.id)
     }
 }
 

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The Python that `ci/test` set up.
 #[allow(clippy::disallowed_methods, reason = "where the emulators are installed is told by the environment")]
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let python = match std::env::var("KEUR_TEST_PYTHON") {
         Ok(path) => PathBuf::from(path),
         Err(_) => {

@@ -6,6 +6,6 @@ mod emulator;
 mod keur;
 mod report;
 
-pub(crate) use emulator::{Ministack, Moto};
+pub(crate) use emulator::{Ministack, Moto, python};
 pub(crate) use keur::{ACCOUNT, Keur, Ran};
 pub(crate) use report::{Found, Report, found};

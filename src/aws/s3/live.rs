@@ -16,8 +16,8 @@ use super::{
     Bucket, LifecycleRule, NoncurrentVersionTransition, ObjectLock, PublicAccessBlock, ReplicationRule, ServerSideEncryption, Transition,
 };
 use crate::aws::PolicyDocument;
-use crate::aws::cx::{Collected, Cx, Items, partition, tags, time};
-use crate::estate::{Fetched, NewResource, Reason, Required, Resource, ResponseId};
+use crate::aws::cx::{Collected, Cx, Items, tags, time};
+use crate::estate::{Fetched, NewResource, Reason, Required, Resource, ResponseId, partition_of};
 
 const LIST: &str = "ListBuckets";
 const LOCATION: &str = "GetBucketLocation";
@@ -91,10 +91,13 @@ impl Regions {
 async fn one(regions: &Regions, home: &Client, name: String, bucket: types::Bucket, mut from: Vec<ResponseId>) -> Resource {
     let cx = &regions.home;
     let location = match bucket.bucket_region.as_deref().filter(|region| !region.is_empty()) {
-        Some(region) => Required::Known(region_of(region)),
+        Some(region) => cx.need(LIST, "BucketRegion", region_of(region, &cx.sdk_region)),
         None => {
             let answer = cx.send(LOCATION, home.get_bucket_location().bucket(&name).send()).await.required(&mut from);
-            answer.map(|a| region_of(a.location_constraint.as_ref().map_or("", |constraint| constraint.as_str())))
+            answer.and_then(|a| {
+                let constraint = a.location_constraint.as_ref().map_or("", |constraint| constraint.as_str());
+                cx.need(LOCATION, "LocationConstraint", region_of(constraint, &cx.sdk_region))
+            })
         }
     };
     let region = match location {
@@ -163,17 +166,18 @@ async fn one(regions: &Regions, home: &Client, name: String, bucket: types::Buck
 
 /// The ARN of a bucket names neither region nor account.
 fn arn(region: &str, name: &str) -> String {
-    format!("arn:{}:s3:::{name}", partition(region))
+    format!("arn:{}:s3:::{name}", partition_of(region))
 }
 
-/// No constraint is how S3 says us-east-1, and `EU` is how it used to say eu-west-1.
-pub(super) fn region_of(constraint: &str) -> String {
-    match constraint {
+/// No constraint is how S3 says us-east-1, and `EU` is how it used to say eu-west-1: in the partition of these
+/// regions only, which is that of the region that was asked.
+pub(super) fn region_of(constraint: &str, asked: &str) -> Option<String> {
+    let old = match constraint {
         "" => "us-east-1",
         "EU" => "eu-west-1",
-        region => region,
-    }
-    .to_owned()
+        region => return Some(region.to_owned()),
+    };
+    (partition_of(asked) == partition_of(old)).then(|| old.to_owned())
 }
 
 /// Text of a member that AWS always sends. Where it did not, the SDK fills in nothing or this phrase.
@@ -337,9 +341,12 @@ mod tests {
 
     #[test]
     fn old_names_of_regions_are_translated() {
-        assert_eq!(region_of(""), "us-east-1");
-        assert_eq!(region_of("EU"), "eu-west-1");
-        assert_eq!(region_of("eu-central-1"), "eu-central-1");
+        let of = |constraint| region_of(constraint, "eu-central-1");
+        assert_eq!(of("").as_deref(), Some("us-east-1"));
+        assert_eq!(of("EU").as_deref(), Some("eu-west-1"));
+        assert_eq!(of("eu-central-1").as_deref(), Some("eu-central-1"));
+        assert_eq!(region_of("", "eusc-de-east-1"), None, "no region of that partition is called so");
+        assert_eq!(region_of("eusc-de-east-1", "eusc-de-east-1").as_deref(), Some("eusc-de-east-1"));
     }
 
     #[test]

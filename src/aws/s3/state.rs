@@ -82,5 +82,6 @@ pub(crate) async fn client_of(sdk: &SdkConfig, bucket: &str) -> Client {
     };
     // S3 is asked where the bucket lies; where it does not tell, the caller's own region is tried.
     let location = client(None).get_bucket_location().bucket(bucket).send().await.ok();
-    client(location.map(|answer| super::live::region_of(answer.location_constraint.as_ref().map_or("", |c| c.as_str()))))
+    let asked = sdk.region().map_or("", |region| region.as_ref());
+    client(location.and_then(|answer| super::live::region_of(answer.location_constraint.as_ref().map_or("", |c| c.as_str()), asked)))
 }

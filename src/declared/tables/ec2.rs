@@ -70,7 +70,7 @@ fn profile(ctx: &Ctx<'_>) -> Json {
             // Terraform knows the name, AWS gives the ARN, whose path is not known.
             match ctx.object.account.as_deref().zip(ctx.object.region.as_deref()) {
                 Some((account, region)) if !name.contains('/') => {
-                    json!(format!("arn:{}:iam::{account}:instance-profile/{name}", super::super::map::partition(region)))
+                    json!(format!("arn:{}:iam::{account}:instance-profile/{name}", crate::estate::partition_of(region)))
                 }
                 _ => ctx.later("iam_instance_profile"),
             }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::map::{Adds, Arn, Ctx, Field, Got, Mapping, Part, Take, Unset, at, call, document, partition, same, take};
+use super::super::map::{Adds, Arn, Ctx, Field, Got, Mapping, Part, Take, Unset, at, call, document, same, take};
 use super::super::marked;
 use crate::estate::Reason;
 
@@ -117,7 +117,7 @@ pub(super) fn policy_of_account(ctx: &Ctx<'_>, path: &str) -> Option<Json> {
         "Statement": [{
             "Sid": "Enable IAM User Permissions",
             "Effect": "Allow",
-            "Principal": {"AWS": format!("arn:{}:iam::{account}:root", partition(region))},
+            "Principal": {"AWS": format!("arn:{}:iam::{account}:root", crate::estate::partition_of(region))},
             "Action": "kms:*",
             "Resource": "*",
         }],

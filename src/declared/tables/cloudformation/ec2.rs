@@ -5,7 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{TAGS, account, each, either, flag, is_marked, is_set, key_arn, list, never, nothing, own};
-use crate::declared::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, partition};
+use crate::declared::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call};
 use crate::declared::{Object, reference};
 
 /// What the instance does not say itself, its launch template may.
@@ -22,7 +22,7 @@ fn profile(ctx: &Ctx<'_>) -> Json {
     match direct(ctx, path, Unset::Null) {
         // The template knows the name, AWS gives the ARN, whose path is not known.
         Json::String(name) => match ctx.object.account.as_deref().zip(ctx.object.region.as_deref()) {
-            Some((account, region)) => json!(format!("arn:{}:iam::{account}:instance-profile/{name}", partition(region))),
+            Some((account, region)) => json!(format!("arn:{}:iam::{account}:instance-profile/{name}", crate::estate::partition_of(region))),
             None => ctx.missing("the account of the instance profile"),
         },
         other => other,
