@@ -4,6 +4,8 @@
 //! must have passed before, and what was lost must show as a gap.
 #![cfg(feature = "all-services")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use keur::evaluate::{Subject, Verdict, evaluate};
 use keur::isolation::{self, Environments};
 use keur::policy::{Bundle, Files, Parameters, shipped_files};
 use sha2::{Digest as _, Sha256};
+use support::{Answer, Change};
 
 /// Ways in which an answer can be wrong.
 const FAULTS: &[&str] = &["denied", "throttled", "broken off", "half", "garbage", "nothing", "empty document", "timed out", "unreachable"];
@@ -204,6 +207,216 @@ fn case(
     let open: BTreeSet<&str> = after.iter().filter(|(_, v)| **v == Verdict::Unknown).map(|((policy, _, _), _)| policy.as_str()).collect();
     let silent: Vec<&&str> = lost.difference(&open).collect();
     (!silent.is_empty()).then(|| format!("{}:{} {fault}: verdicts vanished without an unknown: {silent:?}", operation.0, operation.1))
+}
+
+/// How many changes of single members are tried, of all that there are; `KEUR_TEST_MEMBERS=all` tries them all.
+const TRIED: usize = 1500;
+
+/// Members whose change cannot be told from an answer of AWS, with the reason: operation, end of the path, the changes.
+const EXCUSED: &[(&str, &str, &[Change], &str)] = &[
+    ("DescribeAutoScalingGroups", ".MinSize", MISSING, READ_AS_ZERO),
+    ("DescribeAutoScalingGroups", ".MaxSize", MISSING, READ_AS_ZERO),
+    ("DescribeAutoScalingGroups", ".DesiredCapacity", MISSING, READ_AS_ZERO),
+    ("DescribeAutoScalingGroups", "DescribeAutoScalingGroupsResult", &Change::ALL, READ_AS_EMPTY),
+    ("DescribeAutoScalingGroups", ".AutoScalingGroups", MISSING, READ_AS_EMPTY),
+    ("ListTagsOfResource", "Tags[].Value", MISSING, READ_AS_EMPTY),
+    ("DescribeFileSystems", ".Tags[].Value", MISSING, READ_AS_EMPTY),
+    ("DescribeFileSystems", "[].Tags", MISSING, READ_AS_EMPTY),
+    ("DescribeImages", ".blockDeviceMapping.item", &Change::ALL, "a disk without `Ebs` is an instance store"),
+    ("DescribeImages", ".blockDeviceMapping.item.ebs", MISSING, "a disk without `Ebs` is an instance store"),
+    ("DescribeInstances", ".keyName", MISSING, "sent of instances with a key pair only"),
+    ("DescribeInstances", ".tagSet", MISSING, "left out where there are no tags"),
+    ("DescribeInstances", ".tagSet.item.value", &[Change::Emptied], "the value of a tag may be empty"),
+    ("DescribeDBInstances", ".DBClusterIdentifier", MISSING, "sent of members only"),
+    ("DescribeDBInstances", ".ReadReplicaSourceDBInstanceIdentifier", MISSING, "sent of replicas only"),
+];
+const MISSING: &[Change] = &[Change::Removed, Change::Renamed, Change::Emptied];
+const READ_AS_ZERO: &str = "the SDK's decoder reads a missing required number as 0";
+const READ_AS_EMPTY: &str = "the SDK's decoder reads a missing required text or list as an empty one";
+
+/// Why a change may lead to a pass or to silence, if it may.
+fn excuse(case: &MemberCase) -> Option<&'static str> {
+    let excused = |(operation, end, changes, _): &&(&str, &str, &[Change], &str)| {
+        case.operation == *operation && case.path.ends_with(end) && changes.contains(&case.change)
+    };
+    EXCUSED.iter().find(excused).map(|(.., why)| *why)
+}
+
+/// A change of one member in the answers of one operation: in all of them, or only the first time it occurs.
+struct MemberCase {
+    service: String,
+    operation: String,
+    path: String,
+    change: Change,
+    everywhere: bool,
+}
+
+impl MemberCase {
+    fn name(&self) -> String {
+        let where_ = if self.everywhere { "everywhere" } else { "once" };
+        format!("{}:{} {} {:?} {where_}", self.service, self.operation, self.path, self.change)
+    }
+}
+
+/// Every member of every recorded answer is changed in every way: no verdict becomes a pass, and nothing vanishes
+/// without an unknown.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "whether all changes are tried is told by the environment")]
+fn no_changed_member_makes_a_verdict_a_pass() {
+    let judge = Judge::new();
+    let all = std::env::var("KEUR_TEST_MEMBERS").is_ok_and(|word| word == "all");
+    for (name, share) in [(EVERYTHING, 2), (DEMO, 1)] {
+        let tape = tape(name);
+        let world = World::new(&judge, &tape);
+        let mut cases = member_cases(&tape);
+        let there_are = cases.len();
+        if !all {
+            // By a hash, so that every run tries the same, and a new recording others.
+            cases.sort_by_cached_key(|case| Sha256::digest(case.name()).to_vec());
+            cases.truncate(TRIED * share / 3);
+        }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut wrong = Vec::new();
+            while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let what = world.member(case).filter(|_| excuse(case).is_none());
+                wrong.extend(what.map(|what| format!("{}: {what}", case.name())));
+            }
+            wrong
+        };
+        let mut wrong: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+        });
+        wrong.sort();
+        let mut kinds: BTreeMap<Change, usize> = BTreeMap::new();
+        for case in &cases {
+            *kinds.entry(case.change).or_default() += 1;
+        }
+        let excused = cases.iter().filter(|case| excuse(case).is_some()).count();
+        println!("{name}: {} of {there_are} changes of members tried, {excused} of them excused: {kinds:?}", cases.len());
+        assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    }
+}
+
+/// Every member that is read at all, each change, everywhere and once.
+fn member_cases(tape: &Tape) -> Vec<MemberCase> {
+    let mut members: BTreeMap<(&str, &str), BTreeMap<String, BTreeSet<Change>>> = BTreeMap::new();
+    for exchange in &tape.exchanges {
+        let Outcome::Response { body, .. } = &exchange.outcome else { continue };
+        let Some(answer) = Answer::read(&tape.bodies[body]) else { continue };
+        for place in answer.places() {
+            if ["ResponseMetadata", "RequestId", "requestId"].iter().any(|part| place.path.contains(part)) {
+                continue;
+            }
+            let changes = Change::ALL.into_iter().filter(|change| answer.changed(&place, *change).is_some());
+            let known = members.entry((&exchange.service, &exchange.operation)).or_default();
+            known.entry(place.path.clone()).or_default().extend(changes);
+        }
+    }
+    let mut cases = Vec::new();
+    for ((service, operation), paths) in members {
+        for (path, changes) in paths {
+            for change in changes {
+                for everywhere in [true, false] {
+                    let (service, operation, path) = (service.to_owned(), operation.to_owned(), path.clone());
+                    cases.push(MemberCase { service, operation, path, change, everywhere });
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// What a recording gives as it is, and the recording of each service.
+struct World<'j> {
+    judge: &'j Judge,
+    tapes: BTreeMap<&'static str, Tape>,
+    parts: BTreeMap<&'static str, Estate>,
+    before: BTreeMap<Place, Verdict>,
+}
+
+impl<'j> World<'j> {
+    fn new(judge: &'j Judge, tape: &Tape) -> Self {
+        let mut tapes = BTreeMap::new();
+        for service in SERVICES {
+            let mut own = tape.clone();
+            own.exchanges.retain(|exchange| exchange.service == service.name);
+            own.bodies.retain(|id, _| own.exchanges.iter().any(|e| matches!(&e.outcome, Outcome::Response { body, .. } if body == id)));
+            tapes.insert(service.name, own);
+        }
+        let parts: BTreeMap<&str, Estate> =
+            SERVICES.iter().map(|service| (service.name, judge.collected(&tapes[service.name], service))).collect();
+        let estate = judge.estate(parts.values());
+        let before = judge.verdicts(&estate);
+        Self { judge, tapes, parts, before }
+    }
+
+    fn member(&self, case: &MemberCase) -> Option<String> {
+        let service = SERVICES.iter().find(|s| s.name == case.service).expect("a known service");
+        let mut damaged = self.tapes[service.name].clone();
+        'tape: for at in 0..damaged.exchanges.len() {
+            if damaged.exchanges[at].operation != case.operation {
+                continue;
+            }
+            let Outcome::Response { status, body, .. } = &damaged.exchanges[at].outcome else { continue };
+            let (status, bytes) = (*status, Arc::clone(&damaged.bodies[body]));
+            let Some(mut answer) = Answer::read(&bytes) else { continue };
+            let mut hit = false;
+            // From the end, so that what is taken out or put in moves nothing that is still to come.
+            for place in answer.places().into_iter().rev().filter(|place| place.path == case.path) {
+                if let Some(changed) = answer.changed(&place, case.change) {
+                    answer = changed;
+                    hit = true;
+                    if !case.everywhere {
+                        break;
+                    }
+                }
+            }
+            if hit {
+                with_body(&mut damaged, at, status, answer.write());
+                if !case.everywhere {
+                    break 'tape;
+                }
+            }
+        }
+        let hit = self.judge.collected(&damaged, service);
+        if same(&hit, &self.parts[service.name]) {
+            return None;
+        }
+        let rest = self.parts.iter().filter(|(name, _)| **name != service.name).map(|(_, part)| part);
+        let estate = self.judge.estate(rest.chain([&hit]));
+        let after = self.judge.verdicts(&estate);
+        let was = |place: &Place| self.before.get(place);
+        let new: Vec<&Place> = after
+            .iter()
+            .filter(|(place, verdict)| **verdict == Verdict::Pass && was(place) != Some(&Verdict::Pass))
+            .map(|(p, _)| p)
+            .collect();
+        if !new.is_empty() {
+            return Some(format!("became a pass: {new:?}"));
+        }
+        let lost: BTreeSet<&str> =
+            self.before.keys().filter(|place| !after.contains_key(*place)).map(|(policy, _, _)| policy.as_str()).collect();
+        let open: BTreeSet<&str> = after
+            .iter()
+            .filter(|(place, verdict)| **verdict == Verdict::Unknown && was(place) != Some(&Verdict::Unknown))
+            .map(|((policy, _, _), _)| policy.as_str())
+            .collect();
+        let silent: Vec<&&str> = lost.difference(&open).collect();
+        (!silent.is_empty()).then(|| format!("vanished without an unknown: {silent:?}"))
+    }
+}
+
+/// Whether two parts say the same: which answers they were read from does not count.
+fn same(a: &Estate, b: &Estate) -> bool {
+    a.listings == b.listings
+        && a.resources.len() == b.resources.len()
+        && a.resources.iter().zip(&b.resources).all(|(a, b)| {
+            (&a.kind.name, &a.arn, &a.id, &a.name, &a.account, &a.region, &a.tags)
+                == (&b.kind.name, &b.arn, &b.id, &b.name, &b.account, &b.region, &b.tags)
+                && format!("{:?}", a.properties) == format!("{:?}", b.properties)
+        })
 }
 
 #[test]

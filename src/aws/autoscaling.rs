@@ -131,8 +131,8 @@ mod live {
     use aws_sdk_autoscaling::types::{self, LifecycleState};
 
     use super::{AutoScalingGroup, Instance, ScalingPolicy};
-    use crate::aws::cx::{Collected, Cx, Items, tags, time};
-    use crate::estate::{Fetched, Resource, ResponseId};
+    use crate::aws::cx::{Collected, Cx, Identified, said, tags, time};
+    use crate::estate::{Fetched, Required, Resource};
 
     pub(super) async fn collect(cx: Cx) -> Collected {
         let autoscaling = Client::new(&cx.sdk());
@@ -142,28 +142,25 @@ mod live {
         out
     }
 
-    /// A text that AWS sent: for a required member that is missing, the SDK makes up an empty text or
-    /// this sentence.
-    fn said(text: impl AsRef<str>) -> Option<String> {
-        let text = text.as_ref();
-        (!text.is_empty() && text != "no value was set").then(|| text.to_owned())
-    }
-
     async fn groups(cx: &Cx, autoscaling: &Client, out: &mut Collected) {
         const OP: &str = "DescribeAutoScalingGroups";
         let pages =
             cx.pages(OP, autoscaling.describe_auto_scaling_groups().into_paginator().send(), |page| page.next_token.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.auto_scaling_groups);
-        out.listings.push(cx.listing::<AutoScalingGroup>(items.len(), gap));
-        out.resources.extend(items.into_iter().map(|(asg, from)| group(cx, OP, asg, from)));
+        let items = pages.items(cx, OP, |page| page.auto_scaling_groups);
+        let members = ("AutoScalingGroupName", "AutoScalingGroupARN");
+        let (items, listing) = cx.identified::<AutoScalingGroup, _>(
+            OP,
+            items,
+            members,
+            |group| group.auto_scaling_group_name.as_deref(),
+            |group| group.auto_scaling_group_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        out.resources.extend(items.into_iter().map(|found| group(cx, OP, found)));
     }
 
-    fn group(cx: &Cx, op: &'static str, asg: types::AutoScalingGroup, from: Vec<ResponseId>) -> Resource {
-        let name = asg.auto_scaling_group_name.clone().unwrap_or_default();
-        let arn = asg.auto_scaling_group_arn.unwrap_or_else(|| {
-            // The UUID in front of `autoScalingGroupName` is only known from AWS.
-            cx.arn("autoscaling", &format!("autoScalingGroup::autoScalingGroupName/{name}"))
-        });
+    fn group(cx: &Cx, op: &'static str, found: Identified<types::AutoScalingGroup>) -> Resource {
+        let Identified { id: name, arn, item: asg, from } = found;
         let template = asg.launch_template.or_else(|| {
             let mixed = asg.mixed_instances_policy?.launch_template?;
             mixed.launch_template_specification
@@ -174,16 +171,21 @@ mod live {
         };
         let instances = cx.need(op, "Instances", asg.instances);
         let properties = AutoScalingGroup {
-            auto_scaling_group_name: cx.need(op, "AutoScalingGroupName", asg.auto_scaling_group_name.and_then(said)),
+            auto_scaling_group_name: Required::Known(name.clone()),
             min_size: cx.need(op, "MinSize", asg.min_size.map(i64::from)),
             max_size: cx.need(op, "MaxSize", asg.max_size.map(i64::from)),
             desired_capacity: cx.need(op, "DesiredCapacity", asg.desired_capacity.map(i64::from)),
             // Without zones the SDK makes up an empty list; a group has one at least.
             availability_zones: cx.need(op, "AvailabilityZones", asg.availability_zones.filter(|zones| !zones.is_empty())),
-            subnet_ids: cx.need(op, "VPCZoneIdentifier", asg.vpc_zone_identifier).map(|ids| {
-                let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
-                ids.map(str::to_owned).collect()
-            }),
+            // An empty text where only zones were given.
+            subnet_ids: cx.need(
+                op,
+                "VPCZoneIdentifier",
+                asg.vpc_zone_identifier.map(|ids| {
+                    let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
+                    ids.map(str::to_owned).collect()
+                }),
+            ),
             instance_ids: instances.clone().and_then(|list| {
                 let ids = list.into_iter().map(|i| i.instance_id.and_then(said)).collect();
                 cx.need(op, "Instances.InstanceId", ids)
@@ -203,7 +205,7 @@ mod live {
             // Without a time the SDK makes up 1970.
             created_time: cx.need(op, "CreatedTime", asg.created_time.filter(|t| t.secs() != 0).and_then(time)),
         };
-        let tags = cx.need(op, "Tags", asg.tags).map(|list| tags(Some(list), |tag| (tag.key, tag.value)));
+        let tags = cx.need(op, "Tags", asg.tags).and_then(|list| tags(cx, op, Some(list), |tag| (tag.key, tag.value)));
         cx.new_resource(arn, name.clone(), name, Fetched::from(tags), properties, from)
     }
 
@@ -231,23 +233,27 @@ mod live {
     async fn policies(cx: &Cx, autoscaling: &Client, out: &mut Collected) {
         const OP: &str = "DescribePolicies";
         let pages = cx.pages(OP, autoscaling.describe_policies().into_paginator().send(), |page| page.next_token.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.scaling_policies);
-        out.listings.push(cx.listing::<ScalingPolicy>(items.len(), gap));
-        for (policy, from) in items {
-            let name = policy.policy_name.clone().unwrap_or_default();
-            let group = policy.auto_scaling_group_name.clone().unwrap_or_default();
-            let arn = policy.policy_arn.unwrap_or_else(|| {
-                let rest = format!("scalingPolicy::autoScalingGroupName/{group}:policyName/{name}");
-                cx.arn("autoscaling", &rest)
-            });
+        let items = pages.items(cx, OP, |page| page.scaling_policies);
+        let members = ("PolicyName", "PolicyARN");
+        let (items, listing) = cx.identified::<ScalingPolicy, _>(
+            OP,
+            items,
+            members,
+            |policy| policy.policy_name.as_deref(),
+            |policy| policy.policy_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        for Identified { id: name, arn, item: policy, from } in items {
+            // Names are unique within the group only.
+            let id = policy.auto_scaling_group_name.as_ref().map_or_else(|| arn.clone(), |group| format!("{group}/{name}"));
             let properties = ScalingPolicy {
-                policy_name: cx.need(OP, "PolicyName", policy.policy_name),
+                policy_name: Required::Known(name.clone()),
                 auto_scaling_group_name: cx.need(OP, "AutoScalingGroupName", policy.auto_scaling_group_name),
                 policy_type: cx.need(OP, "PolicyType", policy.policy_type),
                 enabled: cx.need(OP, "Enabled", policy.enabled),
             };
-            // Scaling policies cannot be tagged; names are unique within the group only.
-            out.resources.push(cx.new_resource(arn, format!("{group}/{name}"), name, Fetched::Absent, properties, from));
+            // Scaling policies cannot be tagged.
+            out.resources.push(cx.new_resource(arn, id, name, Fetched::Absent, properties, from));
         }
     }
 }

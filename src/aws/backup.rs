@@ -183,7 +183,7 @@ mod live {
     use serde_json::Value as Json;
 
     use super::{BackupPlan, BackupRule, BackupVault, RecoveryPoint};
-    use crate::aws::cx::{Collected, Cx, Items, time};
+    use crate::aws::cx::{Collected, Cx, Identified, Items, time};
     use crate::estate::{Fetched, Gap, Required, Resource, ResponseId};
 
     const VAULTS: &str = "ListBackupVaults";
@@ -217,23 +217,26 @@ mod live {
     }
 
     /// Names of the vaults, and why there may be more.
-    async fn vaults(cx: &Cx, backup: &Client, out: &mut Collected) -> (Vec<Option<String>>, Option<Arc<Gap>>) {
+    async fn vaults(cx: &Cx, backup: &Client, out: &mut Collected) -> (Vec<String>, Option<Arc<Gap>>) {
         let pages = cx.pages(VAULTS, backup.list_backup_vaults().into_paginator().send(), |page| page.next_token.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, VAULTS, |page| page.backup_vault_list);
-        out.listings.push(cx.listing::<BackupVault>(items.len(), gap.clone()));
-        let names = items.iter().map(|(vault, _)| vault.backup_vault_name.clone()).collect();
-        out.resources.extend(cx.each(items, |(v, from)| vault(cx, backup, v, from)).await);
+        let items = pages.items(cx, VAULTS, |page| page.backup_vault_list);
+        let members = ("BackupVaultName", "BackupVaultArn");
+        let (items, listing) =
+            cx.identified::<BackupVault, _>(VAULTS, items, members, |v| v.backup_vault_name.as_deref(), |v| v.backup_vault_arn.as_deref());
+        let gap = listing.gap.clone().map(Arc::new);
+        out.listings.push(listing);
+        let names = items.iter().map(|found| found.id.clone()).collect();
+        out.resources.extend(cx.each(items, |found| vault(cx, backup, found)).await);
         (names, gap)
     }
 
-    async fn vault(cx: &Cx, backup: &Client, vault: types::BackupVaultListMember, mut from: Vec<ResponseId>) -> Resource {
+    async fn vault(cx: &Cx, backup: &Client, found: Identified<types::BackupVaultListMember>) -> Resource {
         const OP: &str = VAULTS;
-        let name = vault.backup_vault_name.clone().unwrap_or_default();
-        let arn = vault.backup_vault_arn.unwrap_or_else(|| cx.arn("backup", &format!("backup-vault:{name}")));
+        let Identified { id: name, arn, item: vault, mut from } = found;
         let tags = tags(cx, backup, &arn, &mut from).await;
         let properties = BackupVault {
-            backup_vault_name: cx.need(OP, "BackupVaultName", vault.backup_vault_name),
-            vault_type: cx.need(OP, "VaultType", vault.vault_type.map(|t| t.as_str().to_owned())),
+            backup_vault_name: Required::Known(name.clone()),
+            vault_type: cx.word(OP, "VaultType", vault.vault_type.as_ref().map(|t| t.as_str()), types::VaultType::values()),
             encryption_key_arn: vault.encryption_key_arn.and_then(said),
             encryption_key_type: vault.encryption_key_type.map(|t| t.as_str().to_owned()),
             number_of_recovery_points: Required::Known(vault.number_of_recovery_points),
@@ -287,21 +290,15 @@ mod live {
     async fn recovery_points(
         cx: &Cx,
         backup: &Client,
-        vaults: Vec<Option<String>>,
+        vaults: Vec<String>,
         mut gap: Option<Arc<Gap>>,
         unsaid: &Unsaid,
         out: &mut Collected,
     ) {
         let answers = cx.each(vaults, |vault| async move {
-            match cx.need(VAULTS, "BackupVaultName", vault) {
-                Required::Unknown(gap) => Items::none(gap),
-                Required::Known(name) => {
-                    let request = backup.list_recovery_points_by_backup_vault().backup_vault_name(name);
-                    cx.pages(POINTS, request.into_paginator().send(), |page| page.next_token.as_deref())
-                        .await
-                        .items(cx, POINTS, |page| page.recovery_points)
-                }
-            }
+            let request = backup.list_recovery_points_by_backup_vault().backup_vault_name(vault);
+            let pages = cx.pages(POINTS, request.into_paginator().send(), |page| page.next_token.as_deref()).await;
+            pages.items(cx, POINTS, |page| page.recovery_points)
         });
         // Recovery points are known by vault only: a gap of one vault is a gap of the listing.
         let mut found = Vec::new();
@@ -309,19 +306,27 @@ mod live {
             gap = gap.or(items.gap);
             found.extend(items.items);
         }
-        out.listings.push(cx.listing::<RecoveryPoint>(found.len(), gap));
-        out.resources.extend(found.into_iter().map(|(point, from)| recovery_point(cx, point, unsaid, from)));
+        let items = Items { items: found, gap };
+        let (found, listing) = cx.identified::<RecoveryPoint, _>(
+            POINTS,
+            items,
+            ("RecoveryPointArn", "RecoveryPointArn"),
+            |p| p.recovery_point_arn.as_deref(),
+            |p| p.recovery_point_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        out.resources.extend(found.into_iter().map(|found| recovery_point(cx, found, unsaid)));
     }
 
-    fn recovery_point(cx: &Cx, point: types::RecoveryPointByBackupVault, unsaid: &Unsaid, from: Vec<ResponseId>) -> Resource {
+    fn recovery_point(cx: &Cx, found: Identified<types::RecoveryPointByBackupVault>, unsaid: &Unsaid) -> Resource {
         const OP: &str = POINTS;
-        let arn = point.recovery_point_arn.clone().unwrap_or_else(|| cx.arn("backup", "recovery-point:"));
-        let id = arn.splitn(6, ':').nth(5).unwrap_or_default().to_owned();
+        let Identified { arn, item: point, from, .. } = found;
+        let id = arn.splitn(6, ':').nth(5).unwrap_or(&arn).to_owned();
         let name = point.resource_name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| id.clone());
-        let silent = unsaid.is_about(point.recovery_point_arn.as_deref().unwrap_or_default());
+        let silent = unsaid.is_about(&arn);
         let said_encrypted = (!silent).then_some(point.is_encrypted);
         let properties = RecoveryPoint {
-            recovery_point_arn: cx.need(OP, "RecoveryPointArn", point.recovery_point_arn),
+            recovery_point_arn: Required::Known(arn.clone()),
             resource_arn: cx.need(OP, "ResourceArn", point.resource_arn),
             resource_type: cx.need(OP, "ResourceType", point.resource_type),
             source_backup_vault_arn: point.source_backup_vault_arn,
@@ -329,7 +334,7 @@ mod live {
             vault_type: point.vault_type.map(|t| t.as_str().to_owned()),
             creation_date: cx.need(OP, "CreationDate", point.creation_date.and_then(time)),
             completion_date: point.completion_date.and_then(time),
-            status: cx.need(OP, "Status", point.status.map(|s| s.as_str().to_owned())),
+            status: cx.word(OP, "Status", point.status.as_ref().map(|s| s.as_str()), types::RecoveryPointStatus::values()),
             is_encrypted: cx.need(OP, "IsEncrypted", said_encrypted),
             encryption_key_arn: point.encryption_key_arn,
             encryption_key_type: point.encryption_key_type.map(|t| t.as_str().to_owned()),
@@ -342,15 +347,17 @@ mod live {
 
     async fn plans(cx: &Cx, backup: &Client, out: &mut Collected) {
         let pages = cx.pages(PLANS, backup.list_backup_plans().into_paginator().send(), |page| page.next_token.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, PLANS, |page| page.backup_plans_list);
-        out.listings.push(cx.listing::<BackupPlan>(items.len(), gap));
-        out.resources.extend(cx.each(items, |(p, from)| plan(cx, backup, p, from)).await);
+        let items = pages.items(cx, PLANS, |page| page.backup_plans_list);
+        let members = ("BackupPlanId", "BackupPlanArn");
+        let (items, listing) =
+            cx.identified::<BackupPlan, _>(PLANS, items, members, |p| p.backup_plan_id.as_deref(), |p| p.backup_plan_arn.as_deref());
+        out.listings.push(listing);
+        out.resources.extend(cx.each(items, |found| plan(cx, backup, found)).await);
     }
 
-    async fn plan(cx: &Cx, backup: &Client, plan: types::BackupPlansListMember, mut from: Vec<ResponseId>) -> Resource {
+    async fn plan(cx: &Cx, backup: &Client, found: Identified<types::BackupPlansListMember>) -> Resource {
         const GET: &str = "GetBackupPlan";
-        let id = plan.backup_plan_id.clone().unwrap_or_default();
-        let arn = plan.backup_plan_arn.unwrap_or_else(|| cx.arn("backup", &format!("backup-plan:{id}")));
+        let Identified { id, arn, item: plan, mut from } = found;
         let name = plan.backup_plan_name.unwrap_or_else(|| id.clone());
         let tags = tags(cx, backup, &arn, &mut from).await;
         let answer = cx.send(GET, backup.get_backup_plan().backup_plan_id(&id).send()).await.required(&mut from);
@@ -359,7 +366,7 @@ mod live {
             cx.need(GET, "BackupPlan.Rules", a.backup_plan.map(|p| p.rules).filter(|rules| !rules.is_empty()))
         });
         let properties = BackupPlan {
-            backup_plan_id: cx.need(PLANS, "BackupPlanId", plan.backup_plan_id),
+            backup_plan_id: Required::Known(id.clone()),
             last_execution_date: plan.last_execution_date.and_then(time),
             rules: rules.map(|rules| rules.into_iter().map(|r| rule(cx, GET, r)).collect()),
         };

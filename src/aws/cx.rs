@@ -2,6 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -128,6 +129,19 @@ impl<I> Items<I> {
     }
 }
 
+/// An item of a listing that says which it is.
+#[derive(Debug)]
+pub struct Identified<I> {
+    /// Id within account and region.
+    pub id: String,
+    /// ARN.
+    pub arn: String,
+    /// The item.
+    pub item: I,
+    /// The responses it came in.
+    pub from: Vec<ResponseId>,
+}
+
 impl Cx {
     /// The account, twelve digits.
     pub fn account(&self) -> &str {
@@ -233,12 +247,76 @@ impl Cx {
         results
     }
 
-    /// A member that AWS always sends; an answer without it is a gap.
-    pub fn need<T>(&self, operation: &'static str, member: &str, value: Option<T>) -> Required<T> {
-        match value {
+    /// A member that AWS always sends; an answer without it, or with an empty text in its place, is a gap.
+    pub fn need<T: 'static>(&self, operation: &'static str, member: &str, value: Option<T>) -> Required<T> {
+        match value.filter(|value| is_sent(value)) {
             Some(value) => Required::Known(value),
             None => Required::Unknown(self.gap(operation, Reason::Unparsable, None, Some(&format!("{member} is missing")))),
         }
+    }
+
+    /// One member of every item of a list that AWS always sends. The list is a gap when it is missing, and when
+    /// the member is missing on one of its items.
+    pub fn each_of<T, U: 'static>(
+        &self,
+        operation: &'static str,
+        member: &str,
+        list: Option<Vec<T>>,
+        part: impl Fn(T) -> Option<U>,
+    ) -> Required<Vec<U>> {
+        self.need(operation, member, list.and_then(|list| list.into_iter().map(part).collect()))
+    }
+
+    /// A word of a vocabulary that AWS always sends. One that this version does not know is a gap: nobody here knows
+    /// what it means.
+    pub fn word(&self, operation: &'static str, member: &str, word: Option<&str>, known: &[&str]) -> Required<String> {
+        self.need(operation, member, word.map(str::to_owned)).and_then(|word| {
+            if known.contains(&word.as_str()) {
+                return Required::Known(word);
+            }
+            let what = format!("{member} is `{word}`, which this version does not know");
+            Required::Unknown(self.gap(operation, Reason::Unparsable, None, Some(&what)))
+        })
+    }
+
+    /// The same for a word that AWS leaves out where there is nothing to say.
+    pub fn word_if_any(&self, operation: &'static str, member: &str, word: Option<&str>, known: &[&str]) -> Fetched<String> {
+        match word {
+            Some(word) => self.word(operation, member, Some(word), known).into(),
+            None => Fetched::Absent,
+        }
+    }
+
+    /// The id of an account that AWS always sends.
+    pub fn account_id(&self, operation: &'static str, member: &str, id: Option<String>) -> Required<String> {
+        self.need(operation, member, id.filter(|id| is_account(id)))
+    }
+
+    /// The items of a listing that say which they are, with their ids and ARNs. Two that do not say so cannot be told
+    /// apart: they are counted, and the listing is not complete.
+    pub fn identified<P: Properties, I>(
+        &self,
+        operation: &'static str,
+        items: Items<I>,
+        (id_member, arn_member): (&str, &str),
+        id: impl Fn(&I) -> Option<&str>,
+        arn: impl Fn(&I) -> Option<&str>,
+    ) -> (Vec<Identified<I>>, Listing) {
+        let Items { items, mut gap } = items;
+        let (listed, mut unreadable) = (items.len(), 0);
+        let mut found = Vec::with_capacity(listed);
+        for (item, from) in items {
+            let named = self.need(operation, id_member, id(&item).map(str::to_owned));
+            let told = self.need(operation, arn_member, arn(&item).filter(|arn| is_arn(arn)).map(str::to_owned));
+            match (named, told) {
+                (Required::Known(id), Required::Known(arn)) => found.push(Identified { id, arn, item, from }),
+                (Required::Unknown(missing), _) | (_, Required::Unknown(missing)) => {
+                    unreadable += 1;
+                    gap = gap.or(Some(missing));
+                }
+            }
+        }
+        (found, Listing { unreadable, ..self.listing::<P>(listed, gap) })
     }
 
     /// A gap of this account, region and service.
@@ -291,6 +369,7 @@ impl Cx {
             account: self.account.to_string(),
             region: self.region.to_string(),
             listed: listed as u64,
+            unreadable: 0,
             gap: gap.map(Arc::unwrap_or_clone),
         }
     }
@@ -418,8 +497,41 @@ pub(super) fn time(value: aws_smithy_types::DateTime) -> Option<Timestamp> {
     Timestamp::new(value.secs(), i32::try_from(value.subsec_nanos()).ok()?).ok()
 }
 
-/// Key and value pairs as tags; a pair without a key is left out.
-pub(super) fn tags<T>(list: Option<Vec<T>>, pair: impl Fn(T) -> (Option<String>, Option<String>)) -> BTreeMap<String, String> {
+/// Whether a text was sent: for a required member that is missing, the decoders of the SDK make up an empty text or
+/// this sentence.
+pub(super) fn said(text: impl AsRef<str>) -> Option<String> {
+    let text = text.as_ref();
+    (!text.is_empty() && text != "no value was set").then(|| text.to_owned())
+}
+
+fn is_sent<T: Any>(value: &T) -> bool {
+    let value: &dyn Any = value;
+    match (value.downcast_ref::<String>(), value.downcast_ref::<Vec<String>>()) {
+        (Some(text), _) => said(text).is_some(),
+        (None, Some(texts)) => texts.iter().all(|text| said(text).is_some()),
+        (None, None) => true,
+    }
+}
+
+/// Whether a text is the ARN of something: `arn:aws:rds:eu-central-1:111111111111:db:main`.
+pub(super) fn is_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, service, _, _, rest] if !partition.is_empty() && !service.is_empty() && !rest.is_empty())
+}
+
+/// Whether a text is the id of an account.
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Key and value pairs as tags; none at all where AWS sends no list. A pair without key or value is a gap.
+pub(super) fn tags<T>(
+    cx: &Cx,
+    operation: &'static str,
+    list: Option<Vec<T>>,
+    pair: impl Fn(T) -> (Option<String>, Option<String>),
+) -> Required<BTreeMap<String, String>> {
     let pairs = list.into_iter().flatten().map(pair);
-    pairs.filter_map(|(key, value)| Some((key?, value.unwrap_or_default()))).collect()
+    let tags = pairs.map(|(key, value)| Some((key.and_then(said)?, value?))).collect();
+    cx.need(operation, "Key or Value of a tag", tags)
 }

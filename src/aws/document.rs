@@ -66,12 +66,21 @@ impl PolicyDocument {
             text
         };
         let json: Json = serde_json::from_str(text).ok()?;
-        let statements = match json.as_object()?.get("Statement")? {
+        let statements: Vec<Statement> = match json.as_object()?.get("Statement")? {
             Json::Array(list) => list.iter().map(statement).collect::<Option<Vec<_>>>()?,
             one @ Json::Object(_) => vec![statement(one)?],
             _ => return None,
         };
-        Some(Self { statements })
+        let says_what = |statement: &Statement| !(statement.actions.is_empty() && statement.not_actions.is_empty());
+        // AWS takes no policy that says nothing.
+        (!statements.is_empty() && statements.iter().all(says_what)).then_some(Self { statements })
+    }
+
+    /// The same for the policy of a resource (bucket, key, file system, trust of a role), in which every statement says
+    /// who it is about.
+    pub fn parse_of_resource(text: &str) -> Option<Self> {
+        let says_who = |statement: &Statement| statement.principals.is_empty() != statement.not_principals.is_empty();
+        Self::parse(text).filter(|document| document.statements.iter().all(says_who))
     }
 }
 
@@ -127,6 +136,10 @@ fn principals(json: Option<&Json>) -> Option<Vec<String>> {
         Some(Json::Object(kinds)) => {
             let mut all = Vec::new();
             for (kind, names) in kinds {
+                // What another kind of principal may be, nobody here knows.
+                if !matches!(kind.as_str(), "AWS" | "Service" | "Federated" | "CanonicalUser") {
+                    return None;
+                }
                 all.extend(strings(Some(names))?.into_iter().map(|name| format!("{kind}:{name}")));
             }
             Some(all)
@@ -313,6 +326,9 @@ mod tests {
             "{}",
             "[]",
             r#"{"Statement":"x"}"#,
+            r#"{"Statement":[]}"#,
+            r#"{"Statement":[{"Effect":"Allow","Principal":"*"}]}"#,
+            r#"{"Statement":[{"Effect":"Allow","Principal":{"Everyone":"*"},"Action":"x"}]}"#,
             r#"{"Statement":[{"Effect":"Perhaps"}]}"#,
             r#"{"Statement":[{"Effect":"Allow","Actoin":"x"}]}"#,
         ] {
@@ -322,7 +338,19 @@ mod tests {
 
     #[test]
     fn url_encoded_documents_are_decoded() {
-        let document = PolicyDocument::parse("%7B%22Statement%22%3A%5B%5D%7D");
-        assert!(document.expect("a document").statements.is_empty());
+        let document = PolicyDocument::parse("%7B%22Statement%22%3A%7B%22Effect%22%3A%22Deny%22%2C%22Action%22%3A%22x%22%7D%7D");
+        assert_eq!(document.expect("a document").statements[0].actions, ["x"]);
+    }
+
+    #[test]
+    fn policies_of_resources_say_who() {
+        let of = |who: &str| format!(r#"{{"Statement":[{{"Effect":"Allow",{who}"Action":"s3:GetObject","Resource":"*"}}]}}"#);
+        for who in ["", r#""Principal":{},"#, r#""Principal":{"AWS":[]},"#, r#""Principal":"*","NotPrincipal":"*","#] {
+            assert!(PolicyDocument::parse_of_resource(&of(who)).is_none(), "{who}");
+        }
+        for who in [r#""Principal":"*","#, r#""NotPrincipal":{"AWS":"111111111111"},"#] {
+            assert!(PolicyDocument::parse_of_resource(&of(who)).is_some(), "{who}");
+        }
+        assert!(PolicyDocument::parse(&of("")).is_some(), "a policy of a user or role names nobody");
     }
 }

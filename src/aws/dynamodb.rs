@@ -17,7 +17,7 @@ pub(super) struct Table {
     /// Status: `ACTIVE`, `CREATING`, `UPDATING`, `DELETING`, `INACCESSIBLE_ENCRYPTION_CREDENTIALS`, `ARCHIVED`.
     pub table_status: Required<String>,
     /// Status of encryption with a KMS key of the account: `ENABLED`, `UPDATING`; absent when AWS's own key encrypts the table.
-    pub sse_status: Option<String>,
+    pub sse_status: Fetched<String>,
     /// Kind of encryption with a key of the account: `KMS`; absent when AWS's own key encrypts the table.
     pub sse_type: Option<String>,
     /// ARN of the KMS key; absent when AWS's own key encrypts the table.
@@ -124,7 +124,7 @@ mod live {
     use aws_sdk_dynamodb::types::{self, BackupTypeFilter};
 
     use super::{Backup, Table};
-    use crate::aws::cx::{Answer, Collected, Cx, Items, Pages, tags, time};
+    use crate::aws::cx::{Answer, Collected, Cx, Identified, Items, Pages, is_arn, tags, time};
     use crate::estate::{Fetched, NewResource, Reason, Required, Resource, ResponseId};
 
     const TABLE: &str = "DescribeTable";
@@ -192,8 +192,13 @@ mod live {
     async fn tables(cx: &Cx, dynamodb: &Client, out: &mut Collected) {
         const OP: &str = "ListTables";
         let pages = cx.pages(OP, dynamodb.list_tables().into_paginator().send(), |page| page.last_evaluated_table_name.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.table_names);
-        out.listings.push(cx.listing::<Table>(items.len(), gap));
+        // A name without anything is a table that cannot be asked for; its ARN follows from the name.
+        let of_name = |name: String| (cx.arn("dynamodb", &format!("table/{name}")), name);
+        let items = pages.items(cx, OP, |page| page.table_names.map(|names| names.into_iter().map(of_name).collect()));
+        let (items, listing) =
+            cx.identified::<Table, _>(OP, items, ("TableNames", "TableNames"), |(_, name)| Some(name), |(arn, _)| Some(arn));
+        let items = items.into_iter().map(|found| (found.id, found.from)).collect();
+        out.listings.push(listing);
         let read = cx.each(items, |(name, from)| read(cx, dynamodb, name, from)).await;
         let legacy = if read.iter().any(Read::may_be_legacy_global) {
             legacy_global_tables(cx, dynamodb).await
@@ -219,7 +224,11 @@ mod live {
                 })
             }
         };
-        let arn = table.known().and_then(|t| t.table_arn.clone()).unwrap_or_else(|| cx.arn("dynamodb", &format!("table/{name}")));
+        let arn = table
+            .known()
+            .and_then(|t| t.table_arn.clone())
+            .filter(|arn| is_arn(arn))
+            .unwrap_or_else(|| cx.arn("dynamodb", &format!("table/{name}")));
         let tags = table_tags(cx, dynamodb, &arn, &mut from).await;
         Read { name, arn, table, recovery, tags, from }
     }
@@ -234,7 +243,7 @@ mod live {
             Some(gap) => Fetched::Unknown(gap),
             None => {
                 let list = items.into_iter().map(|(tag, _)| tag).collect();
-                Fetched::Known(tags(Some(list), |tag: types::Tag| (Some(tag.key).filter(|key| !key.is_empty()), Some(tag.value))))
+                tags(cx, OP, Some(list), |tag: types::Tag| (Some(tag.key), Some(tag.value))).into()
             }
         }
     }
@@ -294,8 +303,13 @@ mod live {
             Table {
                 table_name: cx.need(TABLE, "TableName", table.table_name),
                 table_id: cx.need(TABLE, "TableId", table.table_id),
-                table_status: cx.need(TABLE, "TableStatus", table.table_status.map(|s| s.as_str().to_owned())),
-                sse_status: sse_status.map(|s| s.as_str().to_owned()),
+                table_status: cx.word(TABLE, "TableStatus", table.table_status.as_ref().map(|s| s.as_str()), types::TableStatus::values()),
+                sse_status: cx.word_if_any(
+                    TABLE,
+                    "SSEDescription.Status",
+                    sse_status.as_ref().map(|s| s.as_str()),
+                    types::SseStatus::values(),
+                ),
                 sse_type: sse_type.map(|t| t.as_str().to_owned()),
                 kms_key_arn,
                 deletion_protection_enabled: cx.need(TABLE, "DeletionProtectionEnabled", table.deletion_protection_enabled),
@@ -305,8 +319,9 @@ mod live {
                 billing_mode: table.billing_mode_summary.and_then(|s| s.billing_mode).map(|m| m.as_str().to_owned()),
                 stream_enabled: table.stream_specification.map(|s| s.stream_enabled),
                 point_in_time_recovery_status: from_recovery.clone().and_then(|r| {
-                    let status = r.point_in_time_recovery_status.map(|s| s.as_str().to_owned());
-                    cx.need("DescribeContinuousBackups", "PointInTimeRecoveryStatus", status).into()
+                    let status = r.point_in_time_recovery_status.as_ref().map(|s| s.as_str());
+                    let known = types::PointInTimeRecoveryStatus::values();
+                    cx.word("DescribeContinuousBackups", "PointInTimeRecoveryStatus", status, known).into()
                 }),
                 recovery_period_in_days: from_recovery.clone().and_then(|r| r.recovery_period_in_days.map(i64::from).into()),
                 earliest_restorable_date_time: from_recovery.clone().and_then(|r| r.earliest_restorable_date_time.and_then(time).into()),
@@ -339,21 +354,26 @@ mod live {
             cx.send(OP, request.set_exclusive_start_backup_arn(token).send())
         };
         let pages = pages(cx, OP, ask, |page| page.last_evaluated_backup_arn.clone()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.backup_summaries);
-        out.listings.push(cx.listing::<Backup>(items.len(), gap));
-        for (backup, from) in items {
-            let table = backup.table_name.clone().unwrap_or_default();
-            let name = backup.backup_name.clone().unwrap_or_default();
-            let arn = backup.backup_arn.unwrap_or_else(|| cx.arn("dynamodb", &format!("table/{table}/backup/{name}")));
-            let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
+        let items = pages.items(cx, OP, |page| page.backup_summaries);
+        let (items, listing) =
+            cx.identified::<Backup, _>(OP, items, ("BackupName", "BackupArn"), |b| b.backup_name.as_deref(), |b| b.backup_arn.as_deref());
+        out.listings.push(listing);
+        for Identified { id: name, arn, item: backup, from } in items {
+            // Names are reused; what stands behind the last slash is not.
+            let id = arn.rsplit('/').next().unwrap_or(&arn).to_owned();
             let properties = Backup {
-                backup_name: cx.need(OP, "BackupName", backup.backup_name),
+                backup_name: Required::Known(name.clone()),
                 table_arn: backup.table_arn,
                 table_name: cx.need(OP, "TableName", backup.table_name),
                 table_id: cx.need(OP, "TableId", backup.table_id),
                 backup_creation_date_time: cx.need(OP, "BackupCreationDateTime", backup.backup_creation_date_time.and_then(time)),
                 backup_expiry_date_time: backup.backup_expiry_date_time.and_then(time),
-                backup_status: cx.need(OP, "BackupStatus", backup.backup_status.map(|s| s.as_str().to_owned())),
+                backup_status: cx.word(
+                    OP,
+                    "BackupStatus",
+                    backup.backup_status.as_ref().map(|s| s.as_str()),
+                    types::BackupStatus::values(),
+                ),
                 backup_type: cx.need(OP, "BackupType", backup.backup_type.map(|t| t.as_str().to_owned())),
             };
             // Backups made with DynamoDB itself cannot be tagged; they belong where their table does.

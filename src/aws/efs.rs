@@ -19,7 +19,7 @@ pub(super) struct FileSystem {
     /// ARN of the KMS key that encrypts the contents.
     pub kms_key_id: Option<String>,
     /// The only Availability Zone of a One Zone file system; absent when the contents are kept in several zones.
-    pub availability_zone_name: Option<String>,
+    pub availability_zone_name: Fetched<String>,
     /// Whether a replication may overwrite it: `ENABLED` protects it, `DISABLED` does not, `REPLICATING` means that it is a replica.
     pub replication_overwrite_protection: Option<String>,
     /// Automatic daily backups by AWS Backup: `ENABLED`, `ENABLING`, `DISABLED`, `DISABLING`; absent where they were never set up.
@@ -123,7 +123,7 @@ mod live {
 
     use super::{Destination, FileSystem, MountTarget};
     use crate::aws::PolicyDocument;
-    use crate::aws::cx::{Collected, Cx, Items, tags, time};
+    use crate::aws::cx::{Collected, Cx, Identified, Items, said, tags, time};
     use crate::estate::{Fetched, Gap, Reason, Required, Resource, ResponseId};
 
     pub(super) async fn collect(cx: Cx) -> Collected {
@@ -131,20 +131,16 @@ mod live {
         let efs = Client::new(&cx.sdk());
         let mut out = Collected::default();
         let pages = cx.pages(OP, efs.describe_file_systems().into_paginator().send(), |page| page.next_marker.as_deref()).await;
-        let Items { items, gap } = pages.items(&cx, OP, |page| page.file_systems);
-        out.listings.push(cx.listing::<FileSystem>(items.len(), gap));
+        let items = pages.items(&cx, OP, |page| page.file_systems);
+        let members = ("FileSystemId", "FileSystemArn");
+        let (items, listing) =
+            cx.identified::<FileSystem, _>(OP, items, members, |fs| Some(&fs.file_system_id), |fs| fs.file_system_arn.as_deref());
+        out.listings.push(listing);
         if !items.is_empty() {
             let replications = replications(&cx, &efs).await;
-            out.resources = cx.each(items, |(fs, from)| file_system(&cx, &efs, OP, fs, &replications, from)).await;
+            out.resources = cx.each(items, |found| file_system(&cx, &efs, OP, found, &replications)).await;
         }
         out
-    }
-
-    /// A text that AWS sent: for a required member that is missing, the SDK makes up an empty text or
-    /// this sentence.
-    fn said(text: impl AsRef<str>) -> Option<String> {
-        let text = text.as_ref();
-        (!text.is_empty() && text != "no value was set").then(|| text.to_owned())
     }
 
     /// The replications of a region, by the id of the file system that is replicated.
@@ -176,19 +172,22 @@ mod live {
         cx: &Cx,
         efs: &Client,
         op: &'static str,
-        fs: types::FileSystemDescription,
+        found: Identified<types::FileSystemDescription>,
         replications: &Replications,
-        mut from: Vec<ResponseId>,
     ) -> Resource {
-        let id = fs.file_system_id;
-        let arn = fs.file_system_arn.unwrap_or_else(|| cx.arn("elasticfilesystem", &format!("file-system/{id}")));
+        let Identified { id, arn, item: fs, mut from } = found;
+        // A One Zone file system is sent with name and id of its zone: the id alone tells that there is one.
+        let zone = match (fs.availability_zone_name.and_then(said), fs.availability_zone_id) {
+            (None, Some(_)) => Fetched::from(cx.need(op, "AvailabilityZoneName", None)),
+            (name, _) => name.into(),
+        };
         let mount_targets = mount_targets(cx, efs, &id, &mut from).await;
         let properties = FileSystem {
-            file_system_id: cx.need(op, "FileSystemId", said(&id)),
-            life_cycle_state: cx.need(op, "LifeCycleState", said(fs.life_cycle_state.as_str())),
+            file_system_id: Required::Known(id.clone()),
+            life_cycle_state: cx.word(op, "LifeCycleState", Some(fs.life_cycle_state.as_str()), types::LifeCycleState::values()),
             encrypted: cx.need(op, "Encrypted", fs.encrypted),
             kms_key_id: fs.kms_key_id,
-            availability_zone_name: fs.availability_zone_name,
+            availability_zone_name: zone,
             replication_overwrite_protection: fs
                 .file_system_protection
                 .and_then(|p| p.replication_overwrite_protection)
@@ -201,7 +200,7 @@ mod live {
             // Without a time the SDK makes up 1970.
             creation_time: cx.need(op, "CreationTime", Some(fs.creation_time).filter(|t| t.secs() != 0).and_then(time)),
         };
-        let tags = Fetched::Known(tags(Some(fs.tags), |tag: types::Tag| (said(tag.key), Some(tag.value))));
+        let tags = tags(cx, op, Some(fs.tags), |tag: types::Tag| (Some(tag.key), Some(tag.value))).into();
         let name = fs.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| id.clone());
         cx.new_resource(arn, id, name, tags, properties, from)
     }
@@ -210,14 +209,15 @@ mod live {
         const OP: &str = "DescribeBackupPolicy";
         let request = efs.describe_backup_policy().file_system_id(id).send();
         let answer = cx.send(OP, request).await.absent_if(&["PolicyNotFound"], from);
-        answer.and_then(|a| cx.need(OP, "BackupPolicy.Status", a.backup_policy.and_then(|p| said(p.status.as_str()))).into())
+        let known = types::Status::values();
+        answer.and_then(|a| cx.word(OP, "BackupPolicy.Status", a.backup_policy.as_ref().map(|p| p.status.as_str()), known).into())
     }
 
     async fn policy(cx: &Cx, efs: &Client, id: &str, from: &mut Vec<ResponseId>) -> Fetched<PolicyDocument> {
         const OP: &str = "DescribeFileSystemPolicy";
         let request = efs.describe_file_system_policy().file_system_id(id).send();
         let answer = cx.send(OP, request).await.absent_if(&["PolicyNotFound"], from);
-        answer.and_then(|a| cx.need(OP, "Policy", a.policy).into()).and_then(|text| match PolicyDocument::parse(&text) {
+        answer.and_then(|a| cx.need(OP, "Policy", a.policy).into()).and_then(|text| match PolicyDocument::parse_of_resource(&text) {
             Some(document) => Fetched::Known(document),
             None => Fetched::Unknown(cx.gap(OP, Reason::Unparsable, None, Some("Policy is not a policy document"))),
         })
@@ -267,7 +267,7 @@ mod live {
             region: cx.need(OP, "Destinations.Region", said(&destination.region)),
             file_system_id: cx.need(OP, "Destinations.FileSystemId", said(&destination.file_system_id)),
             owner_id: destination.owner_id.clone(),
-            status: cx.need(OP, "Destinations.Status", said(destination.status.as_str())),
+            status: cx.word(OP, "Destinations.Status", Some(destination.status.as_str()), types::ReplicationStatus::values()),
             last_replicated_timestamp: destination.last_replicated_timestamp.and_then(time),
         });
         Fetched::Known(destinations.collect())

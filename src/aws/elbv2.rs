@@ -47,7 +47,7 @@ pub(super) struct Listener {
     /// Security policy, which fixes TLS versions and ciphers; absent on listeners without TLS.
     pub ssl_policy: Option<String>,
     /// ARN of the default certificate; further certificates are not read.
-    pub certificate_arns: Vec<String>,
+    pub certificate_arns: Required<Vec<String>>,
     /// What is done with a request that no rule matches, in order: `forward`, `redirect`, `fixed-response`, `authenticate-oidc`.
     pub default_action_types: Required<Vec<String>>,
     /// Protocol that a default redirect leads to: `HTTPS`, or `#{protocol}` for that of the request; absent without redirect.
@@ -194,7 +194,7 @@ mod live {
     use aws_sdk_elasticloadbalancingv2::types::{self, ActionTypeEnum, LoadBalancerTypeEnum, TargetTypeEnum};
 
     use super::{Listener, LoadBalancer, Target, TargetGroup};
-    use crate::aws::cx::{Collected, Cx, Items, tags, time};
+    use crate::aws::cx::{Collected, Cx, Identified, Items, said, tags, time};
     use crate::estate::{Fetched, Gap, Required, Resource, ResponseId};
 
     const LOAD_BALANCERS: &str = "DescribeLoadBalancers";
@@ -212,13 +212,6 @@ mod live {
         out
     }
 
-    /// A text that AWS sent: for a required member that is missing, the SDK makes up an empty text or
-    /// this sentence.
-    fn said(text: impl AsRef<str>) -> Option<String> {
-        let text = text.as_ref();
-        (!text.is_empty() && text != "no value was set").then(|| text.to_owned())
-    }
-
     /// Tags by ARN, twenty ARNs a request.
     async fn all_tags(cx: &Cx, elb: &Client, arns: Vec<String>) -> HashMap<String, Tags> {
         const OP: &str = "DescribeTags";
@@ -230,18 +223,18 @@ mod live {
             let answer = cx.send(OP, request).await.required(&mut from);
             let list = answer.and_then(|a| cx.need(OP, "TagDescriptions", a.tag_descriptions));
             let mut found = HashMap::new();
-            if let Required::Known(list) = &list {
-                for one in list {
-                    let pairs = cx.need(OP, "TagDescriptions.Tags", one.tags.clone());
-                    found.insert(one.resource_arn.clone().unwrap_or_default(), pairs);
+            // Tags of nobody are of nobody: those of whom they are come out as missing.
+            for one in list.known().into_iter().flatten() {
+                if let Some(arn) = &one.resource_arn {
+                    found.insert(arn.clone(), cx.need(OP, "TagDescriptions.Tags", one.tags.clone()));
                 }
             }
             let of = |arn: &String| match &list {
                 Required::Unknown(gap) => Required::Unknown(gap.clone()),
                 Required::Known(_) => cx.need(OP, arn, found.get(arn).cloned()).and_then(|pairs| pairs),
             };
-            let tag = |tag: types::Tag| (tag.key.and_then(said), tag.value);
-            let tags_of = |arn: &String| Fetched::from(of(arn).map(|pairs| tags(Some(pairs), tag)));
+            let tag = |tag: types::Tag| (tag.key, tag.value);
+            let tags_of = |arn: &String| Fetched::from(of(arn).and_then(|pairs| tags(cx, OP, Some(pairs), tag)));
             batch.iter().map(|arn| (arn.clone(), (tags_of(arn), from.clone()))).collect::<Vec<_>>()
         });
         answers.await.into_iter().flatten().collect()
@@ -261,31 +254,40 @@ mod live {
 
     /// The load balancers to ask for listeners: ARN and whether it is a gateway; and why there may be more.
     struct Balancers {
-        list: Vec<(Option<String>, bool)>,
+        list: Vec<(String, bool)>,
         gap: Option<Arc<Gap>>,
     }
 
     async fn load_balancers(cx: &Cx, elb: &Client, out: &mut Collected) -> Balancers {
         let pages =
             cx.pages(LOAD_BALANCERS, elb.describe_load_balancers().into_paginator().send(), |page| page.next_marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, LOAD_BALANCERS, |page| page.load_balancers);
-        out.listings.push(cx.listing::<LoadBalancer>(items.len(), gap.clone()));
-        let mut tags = all_tags(cx, elb, items.iter().filter_map(|(lb, _)| lb.load_balancer_arn.clone()).collect()).await;
+        let items = pages.items(cx, LOAD_BALANCERS, |page| page.load_balancers);
+        let members = ("LoadBalancerName", "LoadBalancerArn");
+        let (items, listing) = cx.identified::<LoadBalancer, _>(
+            LOAD_BALANCERS,
+            items,
+            members,
+            |lb| lb.load_balancer_name.as_deref(),
+            |lb| lb.load_balancer_arn.as_deref(),
+        );
+        // What a load balancer without an ARN listens on cannot be asked for.
+        let gap = listing.gap.clone().map(Arc::new);
+        out.listings.push(listing);
+        let mut tags = all_tags(cx, elb, items.iter().map(|found| found.arn.clone()).collect()).await;
         let is_gateway = |lb: &types::LoadBalancer| lb.r#type == Some(LoadBalancerTypeEnum::Gateway);
-        let list = items.iter().map(|(lb, _)| (lb.load_balancer_arn.clone(), is_gateway(lb))).collect();
-        out.resources.extend(items.into_iter().map(|(lb, from)| load_balancer(cx, lb, &mut tags, from)));
+        let list = items.iter().map(|found| (found.arn.clone(), is_gateway(&found.item))).collect();
+        out.resources.extend(items.into_iter().map(|found| load_balancer(cx, found, &mut tags)));
         Balancers { list, gap }
     }
 
-    fn load_balancer(cx: &Cx, lb: types::LoadBalancer, all: &mut HashMap<String, Tags>, mut from: Vec<ResponseId>) -> Resource {
+    fn load_balancer(cx: &Cx, found: Identified<types::LoadBalancer>, all: &mut HashMap<String, Tags>) -> Resource {
         const OP: &str = LOAD_BALANCERS;
-        let name = lb.load_balancer_name.clone().unwrap_or_default();
-        let tags = take_tags(cx, all, lb.load_balancer_arn.as_deref().unwrap_or_default(), &mut from);
-        let arn = lb.load_balancer_arn.unwrap_or_else(|| cx.arn("elasticloadbalancing", &format!("loadbalancer/{name}")));
+        let Identified { id: name, arn, item: lb, mut from } = found;
+        let tags = take_tags(cx, all, &arn, &mut from);
         let scheme = lb.scheme.map(|s| s.as_str().to_owned());
         let zones = cx.need(OP, "AvailabilityZones", lb.availability_zones);
         let properties = LoadBalancer {
-            load_balancer_name: cx.need(OP, "LoadBalancerName", lb.load_balancer_name),
+            load_balancer_name: Required::Known(name.clone()),
             dns_name: lb.dns_name,
             scheme: match lb.r#type {
                 Some(LoadBalancerTypeEnum::Gateway) => scheme.into(),
@@ -297,8 +299,11 @@ mod live {
                 }
                 _ => cx.need(OP, "SecurityGroups", lb.security_groups),
             },
-            load_balancer_type: cx.need(OP, "Type", lb.r#type.map(|t| t.as_str().to_owned())),
-            state_code: cx.need(OP, "State.Code", lb.state.and_then(|s| s.code).map(|c| c.as_str().to_owned())),
+            load_balancer_type: cx.word(OP, "Type", lb.r#type.as_ref().map(|t| t.as_str()), LoadBalancerTypeEnum::values()),
+            state_code: {
+                let code = lb.state.and_then(|s| s.code);
+                cx.word(OP, "State.Code", code.as_ref().map(|c| c.as_str()), types::LoadBalancerStateEnum::values())
+            },
             vpc_id: cx.need(OP, "VpcId", lb.vpc_id),
             ip_address_type: lb.ip_address_type.map(|t| t.as_str().to_owned()),
             availability_zones: zones.clone().and_then(|list| {
@@ -316,39 +321,35 @@ mod live {
 
     async fn listeners(cx: &Cx, elb: &Client, balancers: Balancers, out: &mut Collected) {
         let answers = cx.each(balancers.list, |(arn, gateway)| async move {
-            let items = match cx.need(LOAD_BALANCERS, "LoadBalancerArn", arn) {
-                Required::Unknown(gap) => Items::none(gap),
-                Required::Known(arn) => {
-                    let pages = cx.pages(LISTENERS, elb.describe_listeners().load_balancer_arn(arn).into_paginator().send(), |page| {
-                        page.next_marker.as_deref()
-                    });
-                    pages.await.items(cx, LISTENERS, |page| page.listeners)
-                }
-            };
-            (items, gateway)
+            let pages = cx.pages(LISTENERS, elb.describe_listeners().load_balancer_arn(arn).into_paginator().send(), |page| {
+                page.next_marker.as_deref()
+            });
+            (pages.await.items(cx, LISTENERS, |page| page.listeners), gateway)
         });
         // Listeners are known by load balancer only: a gap of one of these is a gap of the listing.
         let mut gap = balancers.gap;
         let mut found = Vec::new();
         for (items, gateway) in answers.await {
             gap = gap.or(items.gap);
-            found.extend(items.items.into_iter().map(|(listener, from)| (listener, gateway, from)));
+            found.extend(items.items.into_iter().map(|(listener, from)| ((listener, gateway), from)));
         }
-        out.listings.push(cx.listing::<Listener>(found.len(), gap));
-        let mut tags = all_tags(cx, elb, found.iter().filter_map(|(l, _, _)| l.listener_arn.clone()).collect()).await;
-        out.resources.extend(found.into_iter().map(|(l, gateway, from)| listener(cx, l, gateway, &mut tags, from)));
+        // A listener has no name of its own.
+        let members = ("ListenerArn", "ListenerArn");
+        let items = Items { items: found, gap };
+        let (found, listing) =
+            cx.identified::<Listener, _>(LISTENERS, items, members, |(l, _)| l.listener_arn.as_deref(), |(l, _)| l.listener_arn.as_deref());
+        out.listings.push(listing);
+        let mut tags = all_tags(cx, elb, found.iter().map(|found| found.arn.clone()).collect()).await;
+        out.resources.extend(found.into_iter().map(|found| listener(cx, found, &mut tags)));
     }
 
-    fn listener(cx: &Cx, listener: types::Listener, gateway: bool, all: &mut HashMap<String, Tags>, mut from: Vec<ResponseId>) -> Resource {
+    fn listener(cx: &Cx, found: Identified<(types::Listener, bool)>, all: &mut HashMap<String, Tags>) -> Resource {
         const OP: &str = LISTENERS;
-        let tags = take_tags(cx, all, listener.listener_arn.as_deref().unwrap_or_default(), &mut from);
+        let Identified { arn, item: (listener, gateway), mut from, .. } = found;
+        let tags = take_tags(cx, all, &arn, &mut from);
         let port = listener.port.map(i64::from);
         let protocol = listener.protocol.map(|p| p.as_str().to_owned());
         let balancer = listener.load_balancer_arn.as_deref().and_then(|arn| Some(arn.split_once("loadbalancer/")?.1)).unwrap_or_default();
-        let arn = listener.listener_arn.unwrap_or_else(|| {
-            let port = port.unwrap_or_default();
-            cx.arn("elasticloadbalancing", &format!("listener/{balancer}/{port}"))
-        });
         let id = arn.split_once("listener/").map_or(arn.as_str(), |(_, id)| id).to_owned();
         // People know a listener by its load balancer and port: `web:443`.
         let name = match (balancer.split('/').nth(1), port) {
@@ -365,7 +366,8 @@ mod live {
             protocol: if gateway { protocol.into() } else { cx.need(OP, "Protocol", protocol).into() },
             port: if gateway { port.into() } else { cx.need(OP, "Port", port).into() },
             ssl_policy: listener.ssl_policy,
-            certificate_arns: listener.certificates.unwrap_or_default().into_iter().filter_map(|c| c.certificate_arn).collect(),
+            // Left out on listeners without TLS.
+            certificate_arns: cx.each_of(OP, "Certificates", Some(listener.certificates.unwrap_or_default()), |c| c.certificate_arn),
             default_action_types: actions.and_then(|list| {
                 let types = list.into_iter().map(|a| a.r#type.and_then(|t| said(t.as_str()))).collect();
                 cx.need(OP, "DefaultActions.Type", types)
@@ -377,65 +379,68 @@ mod live {
 
     async fn target_groups(cx: &Cx, elb: &Client, out: &mut Collected) {
         let pages = cx.pages(TARGET_GROUPS, elb.describe_target_groups().into_paginator().send(), |page| page.next_marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, TARGET_GROUPS, |page| page.target_groups);
-        out.listings.push(cx.listing::<TargetGroup>(items.len(), gap));
-        let mut tags = all_tags(cx, elb, items.iter().filter_map(|(g, _)| g.target_group_arn.clone()).collect()).await;
-        let healths = cx.each(items, |(group, mut from)| async move {
-            let addresses = group.target_type == Some(types::TargetTypeEnum::Ip);
-            let targets = targets(cx, elb, group.target_group_arn.clone(), addresses, &mut from).await;
-            (group, targets, from)
+        let items = pages.items(cx, TARGET_GROUPS, |page| page.target_groups);
+        let members = ("TargetGroupName", "TargetGroupArn");
+        let (items, listing) = cx.identified::<TargetGroup, _>(
+            TARGET_GROUPS,
+            items,
+            members,
+            |group| group.target_group_name.as_deref(),
+            |group| group.target_group_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        let mut tags = all_tags(cx, elb, items.iter().map(|found| found.arn.clone()).collect()).await;
+        let healths = cx.each(items, |mut found| async move {
+            let addresses = found.item.target_type == Some(TargetTypeEnum::Ip);
+            let targets = targets(cx, elb, &found.arn, addresses, &mut found.from).await;
+            (found, targets)
         });
-        for (group, targets, from) in healths.await {
-            out.resources.push(target_group(cx, group, targets, &mut tags, from));
+        for (found, targets) in healths.await {
+            out.resources.push(target_group(cx, found, targets, &mut tags));
         }
     }
 
-    async fn targets(cx: &Cx, elb: &Client, arn: Option<String>, addresses: bool, from: &mut Vec<ResponseId>) -> Required<Vec<Target>> {
+    async fn targets(cx: &Cx, elb: &Client, arn: &str, addresses: bool, from: &mut Vec<ResponseId>) -> Required<Vec<Target>> {
         const OP: &str = "DescribeTargetHealth";
-        let arn = match cx.need(TARGET_GROUPS, "TargetGroupArn", arn) {
-            Required::Known(arn) => arn,
-            Required::Unknown(gap) => return Required::Unknown(gap),
-        };
         let answer = cx.send(OP, elb.describe_target_health().target_group_arn(arn).send()).await.required(from);
         let list = answer.and_then(|a| cx.need(OP, "TargetHealthDescriptions", a.target_health_descriptions));
         list.map(|list| list.into_iter().map(|health| target(cx, OP, addresses, health)).collect())
     }
 
     fn target(cx: &Cx, op: &'static str, address: bool, health: types::TargetHealthDescription) -> Target {
-        let state = health.target_health.and_then(|h| h.state).map(|s| s.as_str().to_owned());
+        let state = health.target_health.and_then(|h| h.state);
+        let state = cx.word(op, "TargetHealth.State", state.as_ref().map(|s| s.as_str()), types::TargetHealthStateEnum::values());
         let (id, port, zone) = match health.target {
             Some(target) => (target.id.and_then(said), target.port.map(i64::from), target.availability_zone),
             None => (None, None, None),
         };
         // AWS finds out the zone of an address by itself, and tells none of an instance.
         let availability_zone = if address { cx.need(op, "Target.AvailabilityZone", zone).into() } else { zone.into() };
-        Target { target_id: cx.need(op, "Target.Id", id), port, availability_zone, state: cx.need(op, "TargetHealth.State", state) }
+        Target { target_id: cx.need(op, "Target.Id", id), port, availability_zone, state }
     }
 
     fn target_group(
         cx: &Cx,
-        group: types::TargetGroup,
+        found: Identified<types::TargetGroup>,
         targets: Required<Vec<Target>>,
         all: &mut HashMap<String, Tags>,
-        mut from: Vec<ResponseId>,
     ) -> Resource {
         const OP: &str = TARGET_GROUPS;
-        let name = group.target_group_name.clone().unwrap_or_default();
-        let tags = take_tags(cx, all, group.target_group_arn.as_deref().unwrap_or_default(), &mut from);
-        let arn = group.target_group_arn.unwrap_or_else(|| cx.arn("elasticloadbalancing", &format!("targetgroup/{name}")));
+        let Identified { id: name, arn, item: group, mut from } = found;
+        let tags = take_tags(cx, all, &arn, &mut from);
         let lambda = group.target_type == Some(TargetTypeEnum::Lambda);
         let protocol = group.protocol.map(|p| p.as_str().to_owned());
         let port = group.port.map(i64::from);
         let target_instance_ids = match &group.target_type {
             Some(TargetTypeEnum::Instance) => instance_ids(&targets).into(),
-            Some(_) => Fetched::Absent,
-            None => cx.need(OP, "TargetType", None).into(),
+            Some(TargetTypeEnum::Alb | TargetTypeEnum::Ip | TargetTypeEnum::Lambda) => Fetched::Absent,
+            _ => cx.need(OP, "TargetType", None).into(),
         };
         let properties = TargetGroup {
-            target_group_name: cx.need(OP, "TargetGroupName", group.target_group_name),
+            target_group_name: Required::Known(name.clone()),
             protocol: if lambda { protocol.into() } else { cx.need(OP, "Protocol", protocol).into() },
             port: if lambda { port.into() } else { cx.need(OP, "Port", port).into() },
-            target_type: cx.need(OP, "TargetType", group.target_type.map(|t| t.as_str().to_owned())),
+            target_type: cx.word(OP, "TargetType", group.target_type.as_ref().map(|t| t.as_str()), TargetTypeEnum::values()),
             vpc_id: if lambda { group.vpc_id.into() } else { cx.need(OP, "VpcId", group.vpc_id).into() },
             load_balancer_arns: cx.need(OP, "LoadBalancerArns", group.load_balancer_arns),
             targets: targets.into(),

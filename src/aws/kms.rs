@@ -113,7 +113,7 @@ mod live {
 
     use super::Key;
     use crate::aws::PolicyDocument;
-    use crate::aws::cx::{Collected, Cx, Items, Pages, tags, time};
+    use crate::aws::cx::{Collected, Cx, Identified, Items, Pages, tags, time};
     use crate::estate::{Fetched, NewResource, Reason, Required, Resource, ResponseId};
 
     const LIST: &str = "ListKeys";
@@ -127,24 +127,16 @@ mod live {
         let kms = Client::new(&cx.sdk());
         let pages = cx.pages(LIST, kms.list_keys().limit(1000).into_paginator().send(), |page| page.next_marker.as_deref()).await;
         let pages = whole(&cx, LIST, pages, |page| (page.truncated, page.next_marker.as_deref()));
-        let Items { items, mut gap } = pages.items(&cx, LIST, |page| page.keys);
-        let mut keys = Vec::with_capacity(items.len());
-        for (entry, from) in items {
-            match entry.key_id {
-                Some(id) => {
-                    let arn = entry.key_arn.unwrap_or_else(|| cx.arn("kms", &format!("key/{id}")));
-                    keys.push((id, arn, from));
-                }
-                None => gap = gap.or_else(|| Some(cx.gap(LIST, Reason::Unparsable, None, Some("KeyId is missing")))),
-            }
-        }
+        let items = pages.items(&cx, LIST, |page| page.keys);
+        let (keys, listing) =
+            cx.identified::<Key, _>(LIST, items, ("KeyId", "KeyArn"), |key| key.key_id.as_deref(), |key| key.key_arn.as_deref());
         let mut out = Collected::default();
-        out.listings.push(cx.listing::<Key>(keys.len(), gap));
+        out.listings.push(listing);
         if keys.is_empty() {
             return out;
         }
         let aliases = Aliases::read(&cx, &kms).await;
-        out.resources = cx.each(keys, |(id, arn, from)| key(&cx, &kms, &aliases, id, arn, from)).await;
+        out.resources = cx.each(keys, |Identified { id, arn, from, .. }| key(&cx, &kms, &aliases, id, arn, from)).await;
         out
     }
 
@@ -220,9 +212,9 @@ mod live {
                 });
             }
         };
-        let manager = cx.need(DESCRIBE, "KeyManager", metadata.key_manager.as_ref().map(|m| m.as_str().to_owned()));
-        let spec = cx.need(DESCRIBE, "KeySpec", metadata.key_spec.as_ref().map(|s| s.as_str().to_owned()));
-        let origin = cx.need(DESCRIBE, "Origin", metadata.origin.as_ref().map(|o| o.as_str().to_owned()));
+        let manager = cx.word(DESCRIBE, "KeyManager", metadata.key_manager.as_ref().map(|w| w.as_str()), types::KeyManagerType::values());
+        let spec = cx.word(DESCRIBE, "KeySpec", metadata.key_spec.as_ref().map(|w| w.as_str()), types::KeySpec::values());
+        let origin = cx.word(DESCRIBE, "Origin", metadata.origin.as_ref().map(|w| w.as_str()), types::OriginType::values());
         let customers = manager.clone().map(|manager| manager != "AWS");
         let policy = match &customers {
             Required::Known(true) => policy(cx, kms, &id, &mut from).await.into(),
@@ -244,7 +236,7 @@ mod live {
             Required::Known(false) => Fetched::Known(BTreeMap::new()),
             Required::Unknown(gap) => Fetched::Unknown(gap),
         };
-        let state = cx.need(DESCRIBE, "KeyState", metadata.key_state.as_ref().map(|s| s.as_str().to_owned()));
+        let state = cx.word(DESCRIBE, "KeyState", metadata.key_state.as_ref().map(|w| w.as_str()), types::KeyState::values());
         let multi_region = cx.need(DESCRIBE, "MultiRegion", metadata.multi_region);
         let set = set(cx, &multi_region, metadata.multi_region_configuration);
         let properties = Key {
@@ -252,7 +244,7 @@ mod live {
             description: metadata.description.filter(|text| !text.is_empty()),
             key_manager: manager,
             key_spec: spec,
-            key_usage: cx.need(DESCRIBE, "KeyUsage", metadata.key_usage.map(|u| u.as_str().to_owned())),
+            key_usage: cx.word(DESCRIBE, "KeyUsage", metadata.key_usage.as_ref().map(|w| w.as_str()), types::KeyUsageType::values()),
             enabled: enabled(cx, &state, metadata.enabled),
             origin,
             custom_key_store_id: metadata.custom_key_store_id,
@@ -325,7 +317,7 @@ mod live {
     async fn policy(cx: &Cx, kms: &Client, id: &str, from: &mut Vec<ResponseId>) -> Required<PolicyDocument> {
         let answer = cx.send(POLICY, kms.get_key_policy().key_id(id).policy_name("default").send()).await.required(from);
         let text = answer.and_then(|a| cx.need(POLICY, "Policy", a.policy));
-        text.and_then(|text| match PolicyDocument::parse(&text) {
+        text.and_then(|text| match PolicyDocument::parse_of_resource(&text) {
             Some(document) => Required::Known(document),
             None => Required::Unknown(cx.gap(POLICY, Reason::Unparsable, None, Some("Policy is not a policy document"))),
         })
@@ -377,7 +369,7 @@ mod live {
         let Items { items, gap } = pages.items(cx, TAGS, |page| page.tags);
         match gap {
             Some(gap) => Required::Unknown(gap),
-            None => Required::Known(tags(Some(items), |(tag, _)| (Some(tag.tag_key).filter(|key| !key.is_empty()), Some(tag.tag_value)))),
+            None => tags(cx, TAGS, Some(items), |(tag, _)| (Some(tag.tag_key), Some(tag.tag_value))),
         }
     }
 

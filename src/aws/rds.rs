@@ -53,21 +53,21 @@ pub(super) struct DBInstance {
     /// Source of this read replica where that is a Multi-AZ cluster: an identifier in the same region, else an ARN.
     pub read_replica_source_db_cluster_identifier: Option<String>,
     /// Read replicas made of this instance: identifiers in the same region, else ARNs.
-    pub read_replica_db_instance_identifiers: Vec<String>,
+    pub read_replica_db_instance_identifiers: Required<Vec<String>>,
     /// Clusters of Aurora that replicate this instance within the region: identifiers.
-    pub read_replica_db_cluster_identifiers: Vec<String>,
+    pub read_replica_db_cluster_identifiers: Required<Vec<String>>,
     /// ARNs of automated backups replicated to other regions.
-    pub db_instance_automated_backups_replications: Vec<String>,
+    pub db_instance_automated_backups_replications: Required<Vec<String>>,
     /// VPC of the subnet group.
     pub vpc_id: Option<String>,
     /// Name of the subnet group.
     pub db_subnet_group_name: Option<String>,
     /// Subnets of the subnet group.
-    pub subnet_ids: Vec<String>,
+    pub subnet_ids: Required<Vec<String>>,
     /// Security groups.
-    pub vpc_security_group_ids: Vec<String>,
+    pub vpc_security_group_ids: Required<Vec<String>>,
     /// Parameter groups.
-    pub db_parameter_group_names: Vec<String>,
+    pub db_parameter_group_names: Required<Vec<String>>,
     /// ARN of the secret that holds the master password, when AWS manages it.
     pub master_user_secret_arn: Option<String>,
     /// Whether minor versions are installed by themselves.
@@ -123,13 +123,13 @@ pub(super) struct DBCluster {
     /// Name of the subnet group.
     pub db_subnet_group: Option<String>,
     /// Security groups.
-    pub vpc_security_group_ids: Vec<String>,
+    pub vpc_security_group_ids: Required<Vec<String>>,
     /// Parameter group.
     pub db_cluster_parameter_group: Option<String>,
     /// ARN of the cluster this one replicates.
     pub replication_source_identifier: Option<String>,
     /// ARNs of the clusters that replicate this one.
-    pub read_replica_identifiers: Vec<String>,
+    pub read_replica_identifiers: Required<Vec<String>>,
     /// Identifier of the global cluster this one belongs to.
     pub global_cluster_identifier: Option<String>,
     /// Regions of the members of the global cluster, which are not read; absent where it belongs to none.
@@ -410,6 +410,7 @@ pub(super) static SERVICE: Service = Service {
 #[cfg(feature = "rds")]
 mod live {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use aws_sdk_rds::Client;
     use aws_sdk_rds::types;
@@ -418,7 +419,7 @@ mod live {
         DBCluster, DBClusterParameterGroup, DBClusterSnapshot, DBInstance, DBInstanceAutomatedBackup, DBParameterGroup, DBSnapshot,
         DBSubnetGroup,
     };
-    use crate::aws::cx::{Collected, Cx, Items, tags, time};
+    use crate::aws::cx::{Collected, Cx, Identified, tags, time};
     use crate::estate::{Fetched, Reason, Required, Resource, ResponseId};
 
     pub(super) async fn collect(cx: Cx) -> Collected {
@@ -433,13 +434,19 @@ mod live {
         out
     }
 
-    fn family(engine: &str) -> String {
-        match engine {
+    /// What an engine belongs to; an engine that this version does not know belongs to nobody knows what.
+    fn family(cx: &Cx, op: &'static str, engine: &str) -> Required<String> {
+        const RDS: &[&str] = &["custom-", "db2-", "mariadb", "mysql", "oracle-", "postgres", "sqlserver-"];
+        let family = match engine {
             "docdb" | "neptune" => engine,
             aurora if aurora.starts_with("aurora") => "aurora",
-            _ => "rds",
-        }
-        .to_owned()
+            rds if RDS.iter().any(|start| rds.starts_with(start)) => "rds",
+            new => {
+                let what = format!("Engine is `{new}`, which this version does not know");
+                return Required::Unknown(cx.gap(op, Reason::Unparsable, None, Some(&what)));
+            }
+        };
+        Required::Known(family.to_owned())
     }
 
     fn tag(tag: types::Tag) -> (Option<String>, Option<String>) {
@@ -471,23 +478,26 @@ mod live {
     async fn instances(cx: &Cx, rds: &Client, out: &mut Collected) {
         const OP: &str = "DescribeDBInstances";
         let pages = cx.pages(OP, rds.describe_db_instances().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.db_instances);
-        out.listings.push(cx.listing::<DBInstance>(items.len(), gap));
-        out.resources.extend(items.into_iter().map(|(db, from)| instance(cx, OP, db, from)));
+        let items = pages.items(cx, OP, |page| page.db_instances);
+        let members = ("DBInstanceIdentifier", "DBInstanceArn");
+        let (items, listing) =
+            cx.identified::<DBInstance, _>(OP, items, members, |i| i.db_instance_identifier.as_deref(), |i| i.db_instance_arn.as_deref());
+        out.listings.push(listing);
+        out.resources.extend(items.into_iter().map(|found| instance(cx, OP, found)));
     }
 
-    fn instance(cx: &Cx, op: &'static str, db: types::DbInstance, from: Vec<ResponseId>) -> Resource {
-        let id = db.db_instance_identifier.clone().unwrap_or_default();
-        let arn = db.db_instance_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("db:{id}")));
+    fn instance(cx: &Cx, op: &'static str, found: Identified<types::DbInstance>) -> Resource {
+        let Identified { id, arn, item: db, from } = found;
         let engine = cx.need(op, "Engine", db.engine);
         let (vpc, subnet_group, subnets) = match db.db_subnet_group {
-            Some(group) => (group.vpc_id, group.db_subnet_group_name, group.subnets.unwrap_or_default()),
-            None => (None, None, Vec::new()),
+            Some(group) => (group.vpc_id, group.db_subnet_group_name, group.subnets),
+            // Before RDS had VPCs there was none.
+            None => (None, None, Some(Vec::new())),
         };
         let properties = DBInstance {
-            db_instance_identifier: cx.need(op, "DBInstanceIdentifier", db.db_instance_identifier),
+            db_instance_identifier: Required::Known(id.clone()),
             dbi_resource_id: cx.need(op, "DbiResourceId", db.dbi_resource_id),
-            engine_family: engine.clone().map(|e| family(&e)),
+            engine_family: engine.clone().and_then(|e| family(cx, op, &e)),
             engine,
             engine_version: db.engine_version,
             db_instance_class: db.db_instance_class,
@@ -512,62 +522,57 @@ mod live {
             },
             read_replica_source_db_instance_identifier: db.read_replica_source_db_instance_identifier,
             read_replica_source_db_cluster_identifier: db.read_replica_source_db_cluster_identifier,
-            read_replica_db_instance_identifiers: db.read_replica_db_instance_identifiers.unwrap_or_default(),
-            read_replica_db_cluster_identifiers: db.read_replica_db_cluster_identifiers.unwrap_or_default(),
-            db_instance_automated_backups_replications: db
-                .db_instance_automated_backups_replications
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|r| r.db_instance_automated_backups_arn)
-                .collect(),
+            read_replica_db_instance_identifiers: cx.need(op, "ReadReplicaDBInstanceIdentifiers", db.read_replica_db_instance_identifiers),
+            // These two are left out where there are none.
+            read_replica_db_cluster_identifiers: cx.need(
+                op,
+                "ReadReplicaDBClusterIdentifiers",
+                Some(db.read_replica_db_cluster_identifiers.unwrap_or_default()),
+            ),
+            db_instance_automated_backups_replications: cx.each_of(
+                op,
+                "DBInstanceAutomatedBackupsReplications",
+                Some(db.db_instance_automated_backups_replications.unwrap_or_default()),
+                |r| r.db_instance_automated_backups_arn,
+            ),
             vpc_id: vpc,
             db_subnet_group_name: subnet_group,
-            subnet_ids: subnets.into_iter().filter_map(|s| s.subnet_identifier).collect(),
-            vpc_security_group_ids: security_groups(db.vpc_security_groups),
-            db_parameter_group_names: db
-                .db_parameter_groups
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|g| g.db_parameter_group_name)
-                .collect(),
+            subnet_ids: cx.each_of(op, "DBSubnetGroup.Subnets", subnets, |s| s.subnet_identifier),
+            vpc_security_group_ids: cx.each_of(op, "VpcSecurityGroups", db.vpc_security_groups, |g| g.vpc_security_group_id),
+            db_parameter_group_names: cx.each_of(op, "DBParameterGroups", db.db_parameter_groups, |g| g.db_parameter_group_name),
             master_user_secret_arn: db.master_user_secret.and_then(|s| s.secret_arn),
             auto_minor_version_upgrade: db.auto_minor_version_upgrade,
             deletion_protection: db.deletion_protection,
             copy_tags_to_snapshot: db.copy_tags_to_snapshot,
             instance_create_time: db.instance_create_time.and_then(time),
         };
-        let tags = Fetched::Known(tags(db.tag_list, tag));
+        let tags = tags(cx, op, db.tag_list, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
-    }
-
-    fn security_groups(groups: Option<Vec<types::VpcSecurityGroupMembership>>) -> Vec<String> {
-        groups.unwrap_or_default().into_iter().filter_map(|g| g.vpc_security_group_id).collect()
     }
 
     async fn clusters(cx: &Cx, rds: &Client, out: &mut Collected) {
         const OP: &str = "DescribeDBClusters";
         let pages = cx.pages(OP, rds.describe_db_clusters().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.db_clusters);
-        out.listings.push(cx.listing::<DBCluster>(items.len(), gap));
-        out.resources.extend(items.into_iter().map(|(db, from)| cluster(cx, OP, db, from)));
+        let items = pages.items(cx, OP, |page| page.db_clusters);
+        let members = ("DBClusterIdentifier", "DBClusterArn");
+        let (items, listing) =
+            cx.identified::<DBCluster, _>(OP, items, members, |i| i.db_cluster_identifier.as_deref(), |i| i.db_cluster_arn.as_deref());
+        out.listings.push(listing);
+        out.resources.extend(items.into_iter().map(|found| cluster(cx, OP, found)));
     }
 
-    fn cluster(cx: &Cx, op: &'static str, db: types::DbCluster, from: Vec<ResponseId>) -> Resource {
-        let id = db.db_cluster_identifier.clone().unwrap_or_default();
-        let arn = db.db_cluster_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("cluster:{id}")));
+    fn cluster(cx: &Cx, op: &'static str, found: Identified<types::DbCluster>) -> Resource {
+        let Identified { id, arn, item: db, from } = found;
         let engine = cx.need(op, "Engine", db.engine);
         let members = match limitless(db.cluster_scalability_type.as_ref(), db.limitless_database.as_ref()) {
             // What runs then is in shard groups, each with its own redundancy: the members alone prove nothing.
             true => Required::Unknown(cx.gap(op, Reason::NotCollected, None, Some("shard groups of Aurora Limitless"))),
-            false => {
-                let ids = |list: Vec<types::DbClusterMember>| list.into_iter().map(|m| m.db_instance_identifier).collect();
-                cx.need(op, "DBClusterMembers", db.db_cluster_members.and_then(ids))
-            }
+            false => cx.each_of(op, "DBClusterMembers", db.db_cluster_members, |m| m.db_instance_identifier),
         };
         let properties = DBCluster {
-            db_cluster_identifier: cx.need(op, "DBClusterIdentifier", db.db_cluster_identifier),
+            db_cluster_identifier: Required::Known(id.clone()),
             db_cluster_resource_id: cx.need(op, "DbClusterResourceId", db.db_cluster_resource_id),
-            engine_family: engine.clone().map(|e| family(&e)),
+            engine_family: engine.clone().and_then(|e| family(cx, op, &e)),
             engine,
             engine_version: db.engine_version,
             engine_mode: db.engine_mode,
@@ -584,10 +589,10 @@ mod live {
             backup_retention_period: cx.need(op, "BackupRetentionPeriod", db.backup_retention_period.map(i64::from)),
             latest_restorable_time: db.latest_restorable_time.and_then(time),
             db_subnet_group: db.db_subnet_group,
-            vpc_security_group_ids: security_groups(db.vpc_security_groups),
+            vpc_security_group_ids: cx.each_of(op, "VpcSecurityGroups", db.vpc_security_groups, |g| g.vpc_security_group_id),
             db_cluster_parameter_group: db.db_cluster_parameter_group,
             replication_source_identifier: db.replication_source_identifier,
-            read_replica_identifiers: db.read_replica_identifiers.unwrap_or_default(),
+            read_replica_identifiers: cx.need(op, "ReadReplicaIdentifiers", db.read_replica_identifiers),
             global_cluster_regions: match &db.global_cluster_identifier {
                 None => Fetched::Absent,
                 Some(global) => {
@@ -600,44 +605,71 @@ mod live {
             master_user_secret_arn: db.master_user_secret.and_then(|s| s.secret_arn),
             cluster_create_time: db.cluster_create_time.and_then(time),
         };
-        let tags = Fetched::Known(tags(db.tag_list, tag));
+        let tags = tags(cx, op, db.tag_list, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
     async fn snapshots(cx: &Cx, rds: &Client, out: &mut Collected) {
         const OP: &str = "DescribeDBSnapshots";
         let pages = cx.pages(OP, rds.describe_db_snapshots().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.db_snapshots);
-        out.listings.push(cx.listing::<DBSnapshot>(items.len(), gap));
-        out.resources.extend(cx.each(items, |(snapshot, from)| db_snapshot(cx, rds, OP, snapshot, from)).await);
+        let items = pages.items(cx, OP, |page| page.db_snapshots);
+        let members = ("DBSnapshotIdentifier", "DBSnapshotArn");
+        let (items, listing) =
+            cx.identified::<DBSnapshot, _>(OP, items, members, |i| i.db_snapshot_identifier.as_deref(), |i| i.db_snapshot_arn.as_deref());
+        out.listings.push(listing);
+        out.resources.extend(cx.each(items, |found| db_snapshot(cx, rds, OP, found)).await);
     }
 
-    async fn db_snapshot(cx: &Cx, rds: &Client, op: &'static str, db: types::DbSnapshot, mut from: Vec<ResponseId>) -> Resource {
+    /// Whether a snapshot may be shared: only those made by hand or by a tool. A kind that is new may be.
+    fn may_be_shared(kind: &str) -> bool {
+        !matches!(kind, "automated" | "awsbackup")
+    }
+
+    /// The accounts in the attribute `restore`, which AWS always sends, without values where there are none.
+    fn restore(cx: &Cx, op: &'static str, list: Vec<(Option<String>, Option<Vec<String>>)>) -> Required<Vec<String>> {
+        let mut accounts = Vec::new();
+        let mut is_there = false;
+        for (name, values) in list {
+            match (cx.need(op, "AttributeName", name), values) {
+                (Required::Unknown(gap), _) => return Required::Unknown(gap),
+                (Required::Known(name), values) if name == "restore" => match cx.need(op, "AttributeValues", values) {
+                    Required::Known(values) => {
+                        is_there = true;
+                        accounts.extend(values);
+                    }
+                    Required::Unknown(gap) => return Required::Unknown(gap),
+                },
+                (Required::Known(_), _) => {}
+            }
+        }
+        cx.need(op, "the attribute `restore`", is_there.then_some(accounts))
+    }
+
+    async fn db_snapshot(cx: &Cx, rds: &Client, op: &'static str, found: Identified<types::DbSnapshot>) -> Resource {
         const ATTRIBUTES: &str = "DescribeDBSnapshotAttributes";
-        let id = db.db_snapshot_identifier.clone().unwrap_or_default();
-        let arn = db.db_snapshot_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("snapshot:{id}")));
+        let Identified { id, arn, item: db, mut from } = found;
+        let snapshot_type = cx.need(op, "SnapshotType", db.snapshot_type);
         // Only manual snapshots can be shared: one call less for each automated one.
-        let restore_accounts = if db.snapshot_type.as_deref() == Some("manual") {
-            let request = rds.describe_db_snapshot_attributes().db_snapshot_identifier(&id).send();
-            let answer = cx.send(ATTRIBUTES, request).await.required(&mut from);
-            let attributes = answer.and_then(|a| {
-                let list = a.db_snapshot_attributes_result.and_then(|r| r.db_snapshot_attributes);
-                cx.need(ATTRIBUTES, "DBSnapshotAttributes", list)
-            });
-            let accounts = attributes.map(|list| {
-                let restore = list.into_iter().filter(|a| a.attribute_name.as_deref() == Some("restore"));
-                restore.flat_map(|a| a.attribute_values.unwrap_or_default()).collect()
-            });
-            Fetched::from(accounts)
-        } else {
-            Fetched::Absent
+        let restore_accounts = match &snapshot_type {
+            Required::Unknown(gap) => Fetched::Unknown(Arc::clone(gap)),
+            Required::Known(kind) if !may_be_shared(kind) => Fetched::Absent,
+            Required::Known(_) => {
+                let request = rds.describe_db_snapshot_attributes().db_snapshot_identifier(&id).send();
+                let answer = cx.send(ATTRIBUTES, request).await.required(&mut from);
+                let attributes = answer.and_then(|a| {
+                    let list = a.db_snapshot_attributes_result.and_then(|r| r.db_snapshot_attributes);
+                    cx.need(ATTRIBUTES, "DBSnapshotAttributes", list)
+                });
+                let pairs = attributes.map(|list| list.into_iter().map(|a| (a.attribute_name, a.attribute_values)).collect());
+                Fetched::from(pairs.and_then(|list| restore(cx, ATTRIBUTES, list)))
+            }
         };
         let properties = DBSnapshot {
-            db_snapshot_identifier: cx.need(op, "DBSnapshotIdentifier", db.db_snapshot_identifier),
+            db_snapshot_identifier: Required::Known(id.clone()),
             db_instance_identifier: db.db_instance_identifier,
             dbi_resource_id: cx.need(op, "DbiResourceId", db.dbi_resource_id),
             engine: db.engine,
-            snapshot_type: cx.need(op, "SnapshotType", db.snapshot_type),
+            snapshot_type,
             snapshot_create_time: db.snapshot_create_time.and_then(time),
             original_snapshot_create_time: db.original_snapshot_create_time.and_then(time),
             status: cx.need(op, "Status", db.status),
@@ -649,49 +681,50 @@ mod live {
             vpc_id: db.vpc_id,
             restore_accounts,
         };
-        let tags = Fetched::Known(tags(db.tag_list, tag));
+        let tags = tags(cx, op, db.tag_list, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
     async fn cluster_snapshots(cx: &Cx, rds: &Client, out: &mut Collected) {
         const OP: &str = "DescribeDBClusterSnapshots";
         let pages = cx.pages(OP, rds.describe_db_cluster_snapshots().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.db_cluster_snapshots);
-        out.listings.push(cx.listing::<DBClusterSnapshot>(items.len(), gap));
-        out.resources.extend(cx.each(items, |(snapshot, from)| cluster_snapshot(cx, rds, OP, snapshot, from)).await);
+        let items = pages.items(cx, OP, |page| page.db_cluster_snapshots);
+        let members = ("DBClusterSnapshotIdentifier", "DBClusterSnapshotArn");
+        let (items, listing) = cx.identified::<DBClusterSnapshot, _>(
+            OP,
+            items,
+            members,
+            |i| i.db_cluster_snapshot_identifier.as_deref(),
+            |i| i.db_cluster_snapshot_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        out.resources.extend(cx.each(items, |found| cluster_snapshot(cx, rds, OP, found)).await);
     }
 
-    async fn cluster_snapshot(
-        cx: &Cx,
-        rds: &Client,
-        op: &'static str,
-        db: types::DbClusterSnapshot,
-        mut from: Vec<ResponseId>,
-    ) -> Resource {
+    async fn cluster_snapshot(cx: &Cx, rds: &Client, op: &'static str, found: Identified<types::DbClusterSnapshot>) -> Resource {
         const ATTRIBUTES: &str = "DescribeDBClusterSnapshotAttributes";
-        let id = db.db_cluster_snapshot_identifier.clone().unwrap_or_default();
-        let arn = db.db_cluster_snapshot_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("cluster-snapshot:{id}")));
-        let restore_accounts = if db.snapshot_type.as_deref() == Some("manual") {
-            let request = rds.describe_db_cluster_snapshot_attributes().db_cluster_snapshot_identifier(&id).send();
-            let answer = cx.send(ATTRIBUTES, request).await.required(&mut from);
-            let attributes = answer.and_then(|a| {
-                let list = a.db_cluster_snapshot_attributes_result.and_then(|r| r.db_cluster_snapshot_attributes);
-                cx.need(ATTRIBUTES, "DBClusterSnapshotAttributes", list)
-            });
-            let accounts = attributes.map(|list| {
-                let restore = list.into_iter().filter(|a| a.attribute_name.as_deref() == Some("restore"));
-                restore.flat_map(|a| a.attribute_values.unwrap_or_default()).collect()
-            });
-            Fetched::from(accounts)
-        } else {
-            Fetched::Absent
+        let Identified { id, arn, item: db, mut from } = found;
+        let snapshot_type = cx.need(op, "SnapshotType", db.snapshot_type);
+        let restore_accounts = match &snapshot_type {
+            Required::Unknown(gap) => Fetched::Unknown(Arc::clone(gap)),
+            Required::Known(kind) if !may_be_shared(kind) => Fetched::Absent,
+            Required::Known(_) => {
+                let request = rds.describe_db_cluster_snapshot_attributes().db_cluster_snapshot_identifier(&id).send();
+                let answer = cx.send(ATTRIBUTES, request).await.required(&mut from);
+                let attributes = answer.and_then(|a| {
+                    let list = a.db_cluster_snapshot_attributes_result.and_then(|r| r.db_cluster_snapshot_attributes);
+                    cx.need(ATTRIBUTES, "DBClusterSnapshotAttributes", list)
+                });
+                let pairs = attributes.map(|list| list.into_iter().map(|a| (a.attribute_name, a.attribute_values)).collect());
+                Fetched::from(pairs.and_then(|list| restore(cx, ATTRIBUTES, list)))
+            }
         };
         let properties = DBClusterSnapshot {
-            db_cluster_snapshot_identifier: cx.need(op, "DBClusterSnapshotIdentifier", db.db_cluster_snapshot_identifier),
+            db_cluster_snapshot_identifier: Required::Known(id.clone()),
             db_cluster_identifier: db.db_cluster_identifier,
             db_cluster_resource_id: cx.need(op, "DbClusterResourceId", db.db_cluster_resource_id),
             engine: db.engine,
-            snapshot_type: cx.need(op, "SnapshotType", db.snapshot_type),
+            snapshot_type,
             snapshot_create_time: db.snapshot_create_time.and_then(time),
             status: cx.need(op, "Status", db.status),
             storage_encrypted: cx.need(op, "StorageEncrypted", db.storage_encrypted),
@@ -701,25 +734,32 @@ mod live {
             vpc_id: db.vpc_id,
             restore_accounts,
         };
-        let tags = Fetched::Known(tags(db.tag_list, tag));
+        let tags = tags(cx, op, db.tag_list, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
     async fn groups(cx: &Cx, rds: &Client, out: &mut Collected) {
         const SUBNETS: &str = "DescribeDBSubnetGroups";
         let pages = cx.pages(SUBNETS, rds.describe_db_subnet_groups().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, SUBNETS, |page| page.db_subnet_groups);
-        out.listings.push(cx.listing::<DBSubnetGroup>(items.len(), gap));
-        for (group, mut from) in items {
-            let name = group.db_subnet_group_name.clone().unwrap_or_default();
-            let arn = group.db_subnet_group_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("subgrp:{name}")));
+        let items = pages.items(cx, SUBNETS, |page| page.db_subnet_groups);
+        let members = ("DBSubnetGroupName", "DBSubnetGroupArn");
+        let (items, listing) = cx.identified::<DBSubnetGroup, _>(
+            SUBNETS,
+            items,
+            members,
+            |i| i.db_subnet_group_name.as_deref(),
+            |i| i.db_subnet_group_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        for Identified { id: name, arn, item: group, mut from } in items {
             let subnets = cx.need(SUBNETS, "Subnets", group.subnets);
-            let zone = |s: &types::Subnet| s.subnet_availability_zone.as_ref().and_then(|z| z.name.clone());
+            let zone = |s: types::Subnet| s.subnet_availability_zone.and_then(|z| z.name);
+            let (of_ids, of_zones) = (subnets.clone(), subnets);
             let properties = DBSubnetGroup {
-                db_subnet_group_name: cx.need(SUBNETS, "DBSubnetGroupName", group.db_subnet_group_name),
+                db_subnet_group_name: Required::Known(name.clone()),
                 vpc_id: cx.need(SUBNETS, "VpcId", group.vpc_id),
-                availability_zones: subnets.clone().map(|s| s.iter().filter_map(zone).collect()),
-                subnet_ids: subnets.map(|s| s.into_iter().filter_map(|s| s.subnet_identifier).collect()),
+                availability_zones: of_zones.and_then(|list| cx.each_of(SUBNETS, "Subnets.SubnetAvailabilityZone", Some(list), zone)),
+                subnet_ids: of_ids.and_then(|list| cx.each_of(SUBNETS, "Subnets.SubnetIdentifier", Some(list), |s| s.subnet_identifier)),
             };
             let tags = group_tags(cx, rds, &name, &arn, &mut from).await;
             out.resources.push(cx.new_resource(arn, name.clone(), name, tags, properties, from));
@@ -727,13 +767,19 @@ mod live {
 
         const PARAMETERS: &str = "DescribeDBParameterGroups";
         let pages = cx.pages(PARAMETERS, rds.describe_db_parameter_groups().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, PARAMETERS, |page| page.db_parameter_groups);
-        out.listings.push(cx.listing::<DBParameterGroup>(items.len(), gap));
-        for (group, mut from) in items {
-            let name = group.db_parameter_group_name.clone().unwrap_or_default();
-            let arn = group.db_parameter_group_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("pg:{name}")));
+        let items = pages.items(cx, PARAMETERS, |page| page.db_parameter_groups);
+        let members = ("DBParameterGroupName", "DBParameterGroupArn");
+        let (items, listing) = cx.identified::<DBParameterGroup, _>(
+            PARAMETERS,
+            items,
+            members,
+            |i| i.db_parameter_group_name.as_deref(),
+            |i| i.db_parameter_group_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        for Identified { id: name, arn, item: group, mut from } in items {
             let properties = DBParameterGroup {
-                db_parameter_group_name: cx.need(PARAMETERS, "DBParameterGroupName", group.db_parameter_group_name),
+                db_parameter_group_name: Required::Known(name.clone()),
                 db_parameter_group_family: cx.need(PARAMETERS, "DBParameterGroupFamily", group.db_parameter_group_family),
             };
             let tags = group_tags(cx, rds, &name, &arn, &mut from).await;
@@ -743,13 +789,19 @@ mod live {
         const CLUSTER: &str = "DescribeDBClusterParameterGroups";
         let pages =
             cx.pages(CLUSTER, rds.describe_db_cluster_parameter_groups().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, CLUSTER, |page| page.db_cluster_parameter_groups);
-        out.listings.push(cx.listing::<DBClusterParameterGroup>(items.len(), gap));
-        for (group, mut from) in items {
-            let name = group.db_cluster_parameter_group_name.clone().unwrap_or_default();
-            let arn = group.db_cluster_parameter_group_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("cluster-pg:{name}")));
+        let items = pages.items(cx, CLUSTER, |page| page.db_cluster_parameter_groups);
+        let members = ("DBClusterParameterGroupName", "DBClusterParameterGroupArn");
+        let (items, listing) = cx.identified::<DBClusterParameterGroup, _>(
+            CLUSTER,
+            items,
+            members,
+            |i| i.db_cluster_parameter_group_name.as_deref(),
+            |i| i.db_cluster_parameter_group_arn.as_deref(),
+        );
+        out.listings.push(listing);
+        for Identified { id: name, arn, item: group, mut from } in items {
             let properties = DBClusterParameterGroup {
-                db_cluster_parameter_group_name: cx.need(CLUSTER, "DBClusterParameterGroupName", group.db_cluster_parameter_group_name),
+                db_cluster_parameter_group_name: Required::Known(name.clone()),
                 db_parameter_group_family: cx.need(CLUSTER, "DBParameterGroupFamily", group.db_parameter_group_family),
             };
             let tags = group_tags(cx, rds, &name, &arn, &mut from).await;
@@ -765,20 +817,31 @@ mod live {
             return Fetched::Absent;
         }
         let answer = cx.send(OP, rds.list_tags_for_resource().resource_name(arn).send()).await.required(from);
-        answer.and_then(|a| cx.need(OP, "TagList", a.tag_list)).map(|list| tags(Some(list), tag)).into()
+        answer.and_then(|a| cx.need(OP, "TagList", a.tag_list)).and_then(|list| tags(cx, OP, Some(list), tag)).into()
     }
 
     async fn automated_backups(cx: &Cx, rds: &Client, out: &mut Collected) {
         const OP: &str = "DescribeDBInstanceAutomatedBackups";
         let pages = cx.pages(OP, rds.describe_db_instance_automated_backups().into_paginator().send(), |page| page.marker.as_deref()).await;
-        let Items { items, gap } = pages.items(cx, OP, |page| page.db_instance_automated_backups);
-        out.listings.push(cx.listing::<DBInstanceAutomatedBackup>(items.len(), gap));
-        for (backup, from) in items {
-            let id = backup.dbi_resource_id.clone().unwrap_or_default();
-            let arn = backup.db_instance_automated_backups_arn.clone().unwrap_or_else(|| cx.arn("rds", &format!("auto-backup:{id}")));
+        // Those that were never replicated may come without an ARN: AWS's id of the instance tells them apart as well.
+        let with_arn = |backup: types::DbInstanceAutomatedBackup| {
+            let made = backup.dbi_resource_id.as_ref().map(|id| cx.arn("rds", &format!("auto-backup:{id}")));
+            (backup.db_instance_automated_backups_arn.clone().or(made), backup)
+        };
+        let items = pages.items(cx, OP, |page| page.db_instance_automated_backups.map(|list| list.into_iter().map(with_arn).collect()));
+        let members = ("DbiResourceId", "DBInstanceAutomatedBackupsArn");
+        let (items, listing) = cx.identified::<DBInstanceAutomatedBackup, _>(
+            OP,
+            items,
+            members,
+            |(_, backup)| backup.dbi_resource_id.as_deref(),
+            |(arn, _)| arn.as_deref(),
+        );
+        out.listings.push(listing);
+        for Identified { id, arn, item: (_, backup), from } in items {
             let name = backup.db_instance_identifier.clone().unwrap_or_else(|| id.clone());
             let properties = DBInstanceAutomatedBackup {
-                dbi_resource_id: cx.need(OP, "DbiResourceId", backup.dbi_resource_id),
+                dbi_resource_id: Required::Known(id.clone()),
                 db_instance_identifier: backup.db_instance_identifier,
                 status: cx.need(OP, "Status", backup.status),
                 source_region: cx.need(OP, "Region", backup.region),
@@ -788,7 +851,7 @@ mod live {
                 restore_window_latest_time: backup.restore_window.and_then(|w| w.latest_time).and_then(time),
                 backup_retention_period: backup.backup_retention_period.map(i64::from),
             };
-            let tags = Fetched::Known(tags(backup.tag_list, tag));
+            let tags = tags(cx, OP, backup.tag_list, tag).into();
             out.resources.push(cx.new_resource(arn, id, name, tags, properties, from));
         }
     }

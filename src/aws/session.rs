@@ -596,6 +596,7 @@ impl Gathered {
                 account: account.id.clone(),
                 region: ALL_REGIONS.to_owned(),
                 listed: 0,
+                unreadable: 0,
                 gap: Some(gap.clone()),
             }));
         }
@@ -679,6 +680,7 @@ fn nothing(cx: &Cx, why: &str) -> Collected {
         account: cx.account.to_string(),
         region: cx.region.to_string(),
         listed: 0,
+        unreadable: 0,
         gap: Some(gap.as_ref().clone()),
     });
     Collected { resources: Vec::new(), listings: listings.collect() }
@@ -721,6 +723,7 @@ async fn regions(
                 account: entry.id.to_string(),
                 region: ALL_REGIONS.to_owned(),
                 listed: 0,
+                unreadable: 0,
                 gap: Some(gap.clone()),
             }));
             let mut regions: BTreeSet<String> = allowed.iter().cloned().collect();
@@ -744,6 +747,7 @@ async fn list_regions(cx: &Cx) -> (Vec<String>, Vec<Resource>, Listing) {
         account: cx.account.to_string(),
         region: GLOBAL.to_owned(),
         listed: 0,
+        unreadable: 0,
         gap: Some(Arc::unwrap_or_clone(gap)),
     };
     std::future::ready((Vec::new(), Vec::new(), listing)).await

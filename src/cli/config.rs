@@ -291,7 +291,7 @@ fn region(reader: &mut Reader<'_>, name: &str, span: std::ops::Range<usize>) {
     }
     let found = reader.wrong(Code::UnknownRegion, format!("AWS has no region `{name}`"), span, "unknown region");
     let low = name.to_ascii_lowercase();
-    let near = near.or_else(|| REGIONS.iter().copied().find(|region| *region == low));
+    let near = near.or_else(|| known().find(|region| *region == low));
     found.help.push(near.map_or_else(|| "regions are named like `eu-central-1`".to_owned(), |near| format!("did you mean `{near}`?")));
 }
 

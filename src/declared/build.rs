@@ -115,7 +115,14 @@ fn estate(source: &str, resources: Vec<Resource>, run: DeclaredRun, registry: &R
     for r in &resources {
         *counts.entry((r.kind.name.clone(), r.account.to_string(), r.region.to_string())).or_default() += 1;
     }
-    let listing = |((kind, account, region), listed): ((String, String, String), u64)| Listing { kind, account, region, listed, gap: None };
+    let listing = |((kind, account, region), listed): ((String, String, String), u64)| Listing {
+        kind,
+        account,
+        region,
+        listed,
+        unreadable: 0,
+        gap: None,
+    };
     let mut listings: Vec<Listing> = counts.into_iter().map(listing).collect();
     // Code that does not say everything says nothing of what it leaves out, of any type.
     if let Some(gap) = run.incomplete.first() {
@@ -124,6 +131,7 @@ fn estate(source: &str, resources: Vec<Resource>, run: DeclaredRun, registry: &R
             account: UNKNOWN_ACCOUNT.to_owned(),
             region: UNKNOWN_REGION.to_owned(),
             listed: 0,
+            unreadable: 0,
             gap: Some(gap.clone()),
         }));
     }

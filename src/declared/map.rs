@@ -315,8 +315,22 @@ pub(crate) fn value(field: &Field, kind: &ResourceType, ctx: &Ctx<'_>) -> Json {
         },
         Take::Call(call) => call(ctx),
     };
+    if OF_RESOURCES.contains(&field.name) && !says_who(&json) {
+        return unknown(Reason::Unparsable, format!("{}: a statement of `{}` does not say who", ctx.object.address, field.name));
+    }
     fit(&declared.ty, json)
         .unwrap_or_else(|found| unknown(Reason::Unparsable, format!("{}: `{}` cannot be {found}", ctx.object.address, field.name)))
+}
+
+/// Properties that are policies of resources: buckets, keys, file systems, and whom a role trusts.
+const OF_RESOURCES: &[&str] = &["policy", "assume_role_policy_document"];
+
+/// Whether every statement that is known says who it is about.
+fn says_who(document: &Json) -> bool {
+    let names_nobody = |list: Option<&Json>| list.and_then(Json::as_array).is_some_and(Vec::is_empty);
+    let statements = document.get("statements").and_then(Json::as_array).into_iter().flatten();
+    let silent = |s: &Json| !is_marked(s) && names_nobody(s.get("principals")) && names_nobody(s.get("not_principals"));
+    !statements.into_iter().any(silent)
 }
 
 /// A policy document.

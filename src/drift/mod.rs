@@ -370,6 +370,7 @@ pub(crate) fn add_facts(drift: &Drift, declared: &Estate, seen: &mut Estate, ign
         account,
         region,
         listed,
+        unreadable: 0,
         gap: None,
     }));
     // What could not be listed may hold something that nobody declares.
@@ -378,6 +379,7 @@ pub(crate) fn add_facts(drift: &Drift, declared: &Estate, seen: &mut Estate, ign
         account: gap.account.clone(),
         region: gap.region.clone(),
         listed: 0,
+        unreadable: 0,
         gap: Some(gap.as_ref().clone()),
     });
     listings.extend(open);

@@ -5,8 +5,9 @@ mod declared;
 mod fetched;
 mod file;
 mod links;
-mod place;
 mod partition;
+mod place;
+mod population;
 mod resource;
 mod schema;
 mod value;
@@ -21,8 +22,8 @@ pub use declared::{Action, Declared, DeclaredRun, RegionFrom, SourceDigest};
 pub use fetched::{Fetched, Gap, NOT_ON_TAPE, Reason, Required, UNKNOWN_KEY, address_of, symbol};
 pub use file::{LoadError, SCHEMA};
 pub use links::{Cardinality, Graph, Key, Link, LinkSet, Source, Within};
-pub(crate) use place::{Place, Reach, reach};
 pub use partition::{PARTITIONS, Partition, UNKNOWN_PARTITION, partition_of};
+pub(crate) use place::{Place, Reach, reach};
 pub use resource::{
     ALL_REGIONS, AMBIGUOUS, Environment, GLOBAL, NewResource, Resource, ResponseId, UNASSIGNED, UNKNOWN_ACCOUNT, UNKNOWN_REGION,
     UNKNOWN_TAG, USUAL_ENVIRONMENTS, account_of, out_of_reach,
@@ -95,9 +96,17 @@ pub struct Listing {
     pub region: String,
     /// How many AWS listed, as far as it was read.
     pub listed: u64,
+    /// How many of these do not say which they are: none of the resources is theirs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unreadable: u64,
     /// Why the listing is not complete, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<Gap>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Everything seen in the accounts and regions of one run.
@@ -115,7 +124,15 @@ impl Estate {
     /// An estate in canonical order: the same facts give the same bytes, whatever order they came in.
     pub fn new(run: Run, mut resources: Vec<Resource>, mut listings: Vec<Listing>) -> Self {
         resources.sort_by(|a, b| (&a.kind.name, &a.account, &a.region, &a.arn).cmp(&(&b.kind.name, &b.account, &b.region, &b.arn)));
-        resources.dedup_by(|a, b| a.kind.name == b.kind.name && a.account == b.account && a.region == b.region && a.arn == b.arn);
+        if run.declared.is_some() {
+            // Several files may declare one thing: what they say of it comes from one place in the code.
+            let address = |r: &Resource| r.declared.as_ref().map(|declared| declared.address.clone());
+            resources.dedup_by(|a, b| is_same(a, b) && address(a) == address(b));
+        } else {
+            listings.sort();
+            population::tell_apart(&mut resources, &mut listings);
+            population::check(&resources, &mut listings);
+        }
         for resource in &mut resources {
             resource.responses.sort_unstable();
             resource.responses.dedup();
@@ -150,6 +167,11 @@ impl Estate {
         }
         gaps.into_iter().collect()
     }
+}
+
+/// Whether two resources say that they are the same thing.
+fn is_same(a: &Resource, b: &Resource) -> bool {
+    a.kind.name == b.kind.name && a.account == b.account && a.region == b.region && a.arn == b.arn
 }
 
 /// Whether a type has text at a path, as links and environments name it.

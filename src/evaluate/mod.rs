@@ -438,6 +438,11 @@ pub fn fingerprint(policy: &str, kind: &str, account: &str, region: &str, arn: &
     })
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// One line of the proof that a population is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Population {
@@ -454,6 +459,10 @@ pub struct Population {
     pub judged: u64,
     /// How many no policy was about.
     pub out_of_scope: u64,
+    /// How many do not say which they are: nothing was judged of them, and the population is not complete. What is
+    /// listed is judged, out of scope or this.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unreadable: u64,
     /// Whether the listing was read to its end.
     pub complete: bool,
 }
@@ -461,7 +470,7 @@ pub struct Population {
 /// The population of every type, account and region that was asked.
 pub fn population(estate: &Estate, judgement: &Judgement) -> Vec<Population> {
     let mut lines: BTreeMap<(&str, &str, &str), Population> = BTreeMap::new();
-    for Listing { kind, account, region, listed, gap } in &estate.listings {
+    for Listing { kind, account, region, listed, unreadable, gap } in &estate.listings {
         let line = lines.entry((kind, account, region)).or_insert_with(|| Population {
             kind: kind.clone(),
             account: account.clone(),
@@ -469,9 +478,11 @@ pub fn population(estate: &Estate, judgement: &Judgement) -> Vec<Population> {
             listed: 0,
             judged: 0,
             out_of_scope: 0,
+            unreadable: 0,
             complete: true,
         });
         line.listed += listed;
+        line.unreadable += unreadable;
         line.complete &= gap.is_none();
     }
     for (at, resource) in estate.resources.iter().enumerate() {

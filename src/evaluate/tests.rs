@@ -40,7 +40,7 @@ fn denied(operation: &str) -> Gap {
 
 fn listing(kind: &str, listed: u64, gap: Option<Gap>) -> Listing {
     let (account, region) = ("111111111111".to_owned(), "eu-central-1".to_owned());
-    Listing { kind: kind.to_owned(), account, region, listed, gap }
+    Listing { kind: kind.to_owned(), account, region, listed, unreadable: 0, gap }
 }
 
 /// A resource as `estate.json` has it: what is not given is a gap, as in a file of an older program.

@@ -569,6 +569,7 @@ fn file_systems(listed_in: &[&str]) -> Made {
         account: ACCOUNT.to_owned(),
         region: (*region).to_owned(),
         listed: 0,
+        unreadable: 0,
         gap: None,
     }));
     made.bundle = bundle(&registry, &[("file-system-encrypted", "AWS::EFS::FileSystem")]);

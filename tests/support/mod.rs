@@ -2,10 +2,12 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
+mod answer;
 mod emulator;
 mod keur;
 mod report;
 
+pub(crate) use answer::{Answer, Change, Tree};
 pub(crate) use emulator::{Ministack, Moto, python};
 pub(crate) use keur::{ACCOUNT, Keur, Ran};
 pub(crate) use report::{Found, Report, found};

@@ -100,7 +100,12 @@ pub(super) mod live {
         let accepter = side(cx, op, "AccepterVpcInfo", active, p.accepter_vpc_info);
         let properties = VPCPeeringConnection {
             vpc_peering_connection_id: Required::Known(id.clone()),
-            status_code: cx.need(op, "Status.Code", code.map(text)),
+            status_code: cx.word(
+                op,
+                "Status.Code",
+                code.as_ref().map(|w| w.as_str()),
+                types::VpcPeeringConnectionStateReasonCode::values(),
+            ),
             requester_vpc_id: requester.vpc_id,
             requester_owner_id: requester.owner_id,
             requester_region: requester.region,
@@ -113,7 +118,7 @@ pub(super) mod live {
             accepter_ipv6_cidr_blocks: accepter.ipv6_cidr_blocks,
             expiration_time: p.expiration_time.and_then(time),
         };
-        let tags = Fetched::Known(tags(p.tags, tag));
+        let tags = tags(cx, op, p.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
@@ -162,7 +167,12 @@ pub(super) mod live {
 
     fn attachment(cx: &Cx, op: &'static str, id: String, a: types::TransitGatewayAttachment, from: Vec<ResponseId>) -> Resource {
         let arn = arn_of(cx, a.resource_owner_id.as_deref(), &format!("transit-gateway-attachment/{id}"));
-        let resource_type = cx.need(op, "ResourceType", a.resource_type.map(text));
+        let resource_type = cx.word(
+            op,
+            "ResourceType",
+            a.resource_type.as_ref().map(|w| w.as_str()),
+            types::TransitGatewayAttachmentResourceType::values(),
+        );
         let resource_id = cx.need(op, "ResourceId", a.resource_id);
         let vpc_id = match &resource_type {
             Required::Known(kind) if kind == "vpc" => resource_id.clone().into(),
@@ -183,10 +193,10 @@ pub(super) mod live {
             resource_owner_id: cx.need(op, "ResourceOwnerId", a.resource_owner_id),
             transit_gateway_route_table_id: route_table,
             association_state,
-            state: cx.need(op, "State", a.state.map(text)),
+            state: cx.word(op, "State", a.state.as_ref().map(|w| w.as_str()), types::TransitGatewayAttachmentState::values()),
             creation_time: a.creation_time.and_then(time),
         };
-        let tags = Fetched::Known(tags(a.tags, tag));
+        let tags = tags(cx, op, a.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 }

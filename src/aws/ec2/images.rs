@@ -56,7 +56,7 @@ pub(super) struct BlockDeviceMapping {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct EbsBlockDevice {
     /// Snapshot that holds the data; absent for an empty volume.
-    pub snapshot_id: Option<String>,
+    pub snapshot_id: Fetched<String>,
     /// Whether the volume is encrypted.
     pub encrypted: Required<bool>,
     /// ARN of the KMS key.
@@ -70,12 +70,12 @@ pub(super) struct EbsBlockDevice {
 #[cfg(feature = "ec2")]
 pub(super) mod live {
     use aws_sdk_ec2::Client;
-    use aws_sdk_ec2::types::{self, ImageAttributeName, ImageState};
+    use aws_sdk_ec2::types::{self, DeviceType, ImageAttributeName, ImageState};
     use jiff::Timestamp;
 
     use super::{BlockDeviceMapping, EbsBlockDevice, Image};
     use crate::aws::cx::{Collected, Cx, tags};
-    use crate::aws::ec2::live::{PAGE, arn_of, each_of, filled, identified, tag, text};
+    use crate::aws::ec2::live::{PAGE, arn_without_account, each_of, filled, identified, tag, text};
     use crate::estate::{Fetched, Required, Resource, ResponseId};
 
     const OP: &str = "DescribeImages";
@@ -93,7 +93,7 @@ pub(super) mod live {
 
     async fn image(cx: &Cx, ec2: &Client, id: String, i: types::Image, mut from: Vec<ResponseId>) -> Resource {
         // The ARN of an image names no account.
-        let arn = arn_of(cx, Some(""), &format!("image/{id}"));
+        let arn = arn_without_account(cx, &format!("image/{id}"));
         // Disabling an image removes all launch permissions, and it cannot be given any.
         let launch_permissions =
             if i.state == Some(ImageState::Disabled) { Fetched::Absent } else { permissions(cx, ec2, &id, &mut from).await.into() };
@@ -101,19 +101,26 @@ pub(super) mod live {
         let disk = |m: types::BlockDeviceMapping| BlockDeviceMapping {
             device_name: m.device_name,
             ebs: m.ebs.map(|ebs| EbsBlockDevice {
-                snapshot_id: filled(ebs.snapshot_id),
+                snapshot_id: match (filled(ebs.snapshot_id), ebs.encrypted) {
+                    // A volume that begins empty is sent with everything but a snapshot.
+                    (None, None) => Fetched::from(cx.need(OP, "BlockDeviceMappings.Ebs.SnapshotId", None)),
+                    (id, _) => id.into(),
+                },
                 encrypted: cx.need(OP, "BlockDeviceMappings.Ebs.Encrypted", ebs.encrypted),
                 kms_key_id: ebs.kms_key_id,
                 volume_size: ebs.volume_size.map(i64::from),
                 delete_on_termination: ebs.delete_on_termination,
             }),
         };
-        let disks = i.block_device_mappings.map(|list| list.into_iter().map(disk).collect());
+        let disks: Option<Vec<_>> = i.block_device_mappings.map(|list| list.into_iter().map(disk).collect());
+        // An image that starts from a disk of EBS has one at least.
+        let from_ebs = i.root_device_type == Some(DeviceType::Ebs);
+        let disks = disks.filter(|disks| !from_ebs || disks.iter().any(|disk| disk.ebs.is_some()));
         let deprecation = Fetched::from(filled(i.deprecation_time));
         let properties = Image {
             image_id: Required::Known(id.clone()),
-            state: cx.need(OP, "State", i.state.map(text)),
-            owner_id: cx.need(OP, "OwnerId", i.owner_id),
+            state: cx.word(OP, "State", i.state.as_ref().map(|w| w.as_str()), types::ImageState::values()),
+            owner_id: cx.account_id(OP, "OwnerId", i.owner_id),
             description: filled(i.description),
             creation_date: cx.need(OP, "CreationDate", i.creation_date.and_then(|date| date.parse().ok())),
             deprecation_time: deprecation.and_then(|date| cx.need(OP, "DeprecationTime", date.parse::<Timestamp>().ok()).into()),
@@ -128,7 +135,7 @@ pub(super) mod live {
             source_image_id: i.source_image_id,
             source_image_region: i.source_image_region,
         };
-        let tags = Fetched::Known(tags(i.tags, tag));
+        let tags = tags(cx, OP, i.tags, tag).into();
         cx.new_resource(arn, id, name, tags, properties, from)
     }
 

@@ -79,7 +79,7 @@ pub(super) mod live {
     use super::Instance;
     use crate::aws::cx::{Collected, Cx, Items, tags, time};
     use crate::aws::ec2::live::{PAGE, each_of, identified, tag, text};
-    use crate::estate::{Fetched, Required, Resource, ResponseId};
+    use crate::estate::{Required, Resource, ResponseId};
 
     pub(in crate::aws::ec2) async fn collect(cx: &Cx, ec2: &Client) -> Collected {
         const OP: &str = "DescribeInstances";
@@ -123,7 +123,7 @@ pub(super) mod live {
         let disks = i.block_device_mappings.map(|list| list.into_iter().filter_map(|m| m.ebs).collect());
         let properties = Instance {
             instance_id: Required::Known(id.clone()),
-            state_name: cx.need(op, "State.Name", i.state.and_then(|s| s.name).map(text)),
+            state_name: cx.word(op, "State.Name", i.state.and_then(|s| s.name).as_ref().map(|s| s.as_str()), InstanceStateName::values()),
             instance_type: cx.need(op, "InstanceType", i.instance_type.map(text)),
             image_id: cx.need(op, "ImageId", i.image_id),
             vpc_id: cx.need(op, "VpcId", i.vpc_id),
@@ -152,7 +152,7 @@ pub(super) mod live {
             auto_recovery: i.maintenance_options.and_then(|m| m.auto_recovery).map(text),
             operator_principal: i.operator.and_then(|o| o.principal),
         };
-        let tags = Fetched::Known(tags(i.tags, tag));
+        let tags = tags(cx, op, i.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 

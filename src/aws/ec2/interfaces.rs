@@ -60,7 +60,7 @@ pub(super) mod live {
     use super::NetworkInterface;
     use crate::aws::cx::{Collected, Cx, tags};
     use crate::aws::ec2::live::{PAGE, arn_of, each_of, filled, identified, tag, text};
-    use crate::estate::{Fetched, Required, Resource, ResponseId};
+    use crate::estate::{Required, Resource, ResponseId};
 
     const OP: &str = "DescribeNetworkInterfaces";
 
@@ -94,8 +94,8 @@ pub(super) mod live {
             vpc_id: cx.need(OP, "VpcId", n.vpc_id),
             subnet_id: cx.need(OP, "SubnetId", n.subnet_id),
             availability_zone: cx.need(OP, "AvailabilityZone", n.availability_zone),
-            owner_id: cx.need(OP, "OwnerId", n.owner_id),
-            status: cx.need(OP, "Status", n.status.map(text)),
+            owner_id: cx.account_id(OP, "OwnerId", n.owner_id),
+            status: cx.word(OP, "Status", n.status.as_ref().map(|w| w.as_str()), types::NetworkInterfaceStatus::values()),
             interface_type: cx.need(OP, "InterfaceType", n.interface_type.map(text)),
             description: filled(n.description),
             requester_id: n.requester_id,
@@ -111,7 +111,7 @@ pub(super) mod live {
             attachment_instance_owner_id: instance_owner,
             attachment_status: status,
         };
-        let tags = Fetched::Known(tags(n.tag_set, tag));
+        let tags = tags(cx, OP, n.tag_set, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 }

@@ -270,7 +270,7 @@ mod live {
     use aws_sdk_ec2::types;
 
     use super::{connections, images, instances, interfaces, network, security_groups, storage};
-    use crate::aws::cx::{Collected, Cx, Items};
+    use crate::aws::cx::{Collected, Cx, Items, is_account};
     use crate::estate::{Listing, Properties, Required, ResponseId};
 
     /// Items per page: AWS advises against asking for everything at once. `DescribeRouteTables` takes fewer.
@@ -313,35 +313,43 @@ mod live {
         id: impl Fn(&mut I) -> Option<String>,
     ) -> (Vec<Identified<I>>, Listing) {
         let Items { items, mut gap } = items;
-        let listed = items.len();
+        let (listed, mut unreadable) = (items.len(), 0);
         let mut identified = Vec::with_capacity(listed);
         for (mut item, from) in items {
-            match cx.need(op, member, filled(id(&mut item))) {
+            match cx.need(op, member, id(&mut item)) {
                 Required::Known(id) => identified.push((id, item, from)),
-                Required::Unknown(missing) => gap = gap.or(Some(missing)),
+                Required::Unknown(missing) => {
+                    unreadable += 1;
+                    gap = gap.or(Some(missing));
+                }
             }
         }
-        (identified, cx.listing::<P>(listed, gap))
+        (identified, Listing { unreadable, ..cx.listing::<P>(listed, gap) })
     }
 
-    /// One member of every item of a list that AWS always sends. The list is a gap when it is missing, and when
-    /// the member is missing on one of its items.
-    pub(super) fn each_of<T, U>(
+    /// One member of every item of a list that AWS always sends.
+    pub(super) fn each_of<T, U: 'static>(
         cx: &Cx,
         op: &'static str,
         member: &str,
         list: Option<Vec<T>>,
         part: impl Fn(T) -> Option<U>,
     ) -> Required<Vec<U>> {
-        cx.need(op, member, list.and_then(|list| list.into_iter().map(part).collect()))
+        cx.each_of(op, member, list, part)
     }
 
-    /// The ARN of something that `owner` owns, which may be shared with the account of `cx`.
+    /// The ARN of something that `owner` owns, which may be shared with the account of `cx`; an owner that is no
+    /// account counts as not told.
     pub(super) fn arn_of(cx: &Cx, owner: Option<&str>, rest: &str) -> String {
         match owner {
-            Some(owner) if owner != cx.account() => Cx { account: owner.into(), ..cx.clone() }.arn("ec2", rest),
+            Some(owner) if owner != cx.account() && is_account(owner) => Cx { account: owner.into(), ..cx.clone() }.arn("ec2", rest),
             _ => cx.arn("ec2", rest),
         }
+    }
+
+    /// The ARN of an image or a snapshot, which names no account.
+    pub(super) fn arn_without_account(cx: &Cx, rest: &str) -> String {
+        Cx { account: "".into(), ..cx.clone() }.arn("ec2", rest)
     }
 
     /// AWS sends some texts empty where there is nothing to say.

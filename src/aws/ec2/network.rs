@@ -156,12 +156,12 @@ pub(super) struct FlowLog {
 #[cfg(feature = "ec2")]
 pub(super) mod live {
     use aws_sdk_ec2::Client;
-    use aws_sdk_ec2::types::{self, SubnetCidrBlockStateCode, VpcCidrBlockState, VpcCidrBlockStateCode};
+    use aws_sdk_ec2::types::{self, VpcCidrBlockStateCode};
 
     use super::{FlowLog, Route, RouteTable, RouteTableAssociation, Subnet, VPC};
     use crate::aws::cx::{Collected, Cx, tags, time};
-    use crate::aws::ec2::live::{PAGE, arn_of, each_of, filled, identified, tag, text};
-    use crate::estate::{Fetched, Required, Resource, ResponseId};
+    use crate::aws::ec2::live::{PAGE, arn_of, filled, identified, tag, text};
+    use crate::estate::{Required, Resource, ResponseId};
 
     pub(in crate::aws::ec2) async fn collect(cx: &Cx, ec2: &Client) -> Collected {
         let mut out = Collected::default();
@@ -183,29 +183,52 @@ pub(super) mod live {
 
     fn vpc(cx: &Cx, op: &'static str, id: String, v: types::Vpc, from: Vec<ResponseId>) -> Resource {
         let arn = arn_of(cx, v.owner_id.as_deref(), &format!("vpc/{id}"));
-        let held = |state: &Option<VpcCidrBlockState>| {
-            let state = state.as_ref().and_then(|s| s.state.as_ref());
-            !matches!(state, Some(VpcCidrBlockStateCode::Disassociated | VpcCidrBlockStateCode::Failed))
-        };
-        let v4 = v.cidr_block_association_set.map(|list| list.into_iter().filter(|a| held(&a.cidr_block_state)).collect());
+        let v4 = held(cx, op, "CidrBlockAssociationSet", v.cidr_block_association_set, |a| {
+            (a.cidr_block_state.and_then(|s| s.state).map(text), a.cidr_block)
+        });
+        // A VPC has one at least.
+        let v4 = v4.and_then(|blocks| cx.need(op, "CidrBlockAssociationSet", Some(blocks).filter(|blocks| !blocks.is_empty())));
         // Unlike other lists, this one is left out when it is empty.
-        let v6 = v.ipv6_cidr_block_association_set.unwrap_or_default();
-        let v6 = v6.into_iter().filter(|a| held(&a.ipv6_cidr_block_state)).collect();
+        let v6 = Some(v.ipv6_cidr_block_association_set.unwrap_or_default());
+        let v6 = held(cx, op, "Ipv6CidrBlockAssociationSet", v6, |a| {
+            (a.ipv6_cidr_block_state.and_then(|s| s.state).map(text), a.ipv6_cidr_block)
+        });
         let properties = VPC {
             vpc_id: Required::Known(id.clone()),
-            state: cx.need(op, "State", v.state.map(text)),
-            owner_id: cx.need(op, "OwnerId", v.owner_id),
+            state: cx.word(op, "State", v.state.as_ref().map(|w| w.as_str()), types::VpcState::values()),
+            owner_id: cx.account_id(op, "OwnerId", v.owner_id),
             is_default: cx.need(op, "IsDefault", v.is_default),
             cidr_block: cx.need(op, "CidrBlock", v.cidr_block),
-            cidr_blocks: each_of(cx, op, "CidrBlockAssociationSet", v4, |a: types::VpcCidrBlockAssociation| a.cidr_block),
-            ipv6_cidr_blocks: each_of(cx, op, "Ipv6CidrBlockAssociationSet", Some(v6), |a: types::VpcIpv6CidrBlockAssociation| {
-                a.ipv6_cidr_block
-            }),
+            cidr_blocks: v4,
+            ipv6_cidr_blocks: v6,
             instance_tenancy: cx.need(op, "InstanceTenancy", v.instance_tenancy.map(text)),
             internet_gateway_block_mode: v.block_public_access_states.and_then(|s| s.internet_gateway_block_mode).map(text),
         };
-        let tags = Fetched::Known(tags(v.tags, tag));
+        let tags = tags(cx, op, v.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
+    }
+
+    /// The address ranges of a VPC or a subnet, of which `part` takes state and range: those that it had and has no
+    /// longer, or never got, are not among them.
+    fn held<A: 'static>(
+        cx: &Cx,
+        op: &'static str,
+        member: &str,
+        list: Option<Vec<A>>,
+        part: impl Fn(A) -> (Option<String>, Option<String>),
+    ) -> Required<Vec<String>> {
+        cx.need(op, member, list).and_then(|list| {
+            let mut blocks = Vec::new();
+            for (state, block) in list.into_iter().map(part) {
+                let state = cx.word(op, &format!("{member}.State"), state.as_deref(), VpcCidrBlockStateCode::values());
+                match (state, cx.need(op, member, block)) {
+                    (Required::Known(state), _) if matches!(state.as_str(), "disassociated" | "failed") => {}
+                    (Required::Known(_), Required::Known(block)) => blocks.push(block),
+                    (Required::Unknown(gap), _) | (_, Required::Unknown(gap)) => return Required::Unknown(gap),
+                }
+            }
+            Required::Known(blocks)
+        })
     }
 
     async fn subnets(cx: &Cx, ec2: &Client, out: &mut Collected) {
@@ -219,28 +242,24 @@ pub(super) mod live {
 
     fn subnet(cx: &Cx, op: &'static str, id: String, s: types::Subnet, from: Vec<ResponseId>) -> Resource {
         let arn = arn_of(cx, s.owner_id.as_deref(), &format!("subnet/{id}"));
-        let held = |a: &types::SubnetIpv6CidrBlockAssociation| {
-            let state = a.ipv6_cidr_block_state.as_ref().and_then(|s| s.state.as_ref());
-            !matches!(state, Some(SubnetCidrBlockStateCode::Disassociated | SubnetCidrBlockStateCode::Failed))
-        };
-        let v6 = s.ipv6_cidr_block_association_set.map(|list| list.into_iter().filter(held).collect());
+        let v6 = held(cx, op, "Ipv6CidrBlockAssociationSet", s.ipv6_cidr_block_association_set, |a| {
+            (a.ipv6_cidr_block_state.and_then(|s| s.state).map(text), a.ipv6_cidr_block)
+        });
         let properties = Subnet {
             subnet_id: Required::Known(id.clone()),
             vpc_id: cx.need(op, "VpcId", s.vpc_id),
-            state: cx.need(op, "State", s.state.map(text)),
-            owner_id: cx.need(op, "OwnerId", s.owner_id),
+            state: cx.word(op, "State", s.state.as_ref().map(|w| w.as_str()), types::SubnetState::values()),
+            owner_id: cx.account_id(op, "OwnerId", s.owner_id),
             availability_zone: cx.need(op, "AvailabilityZone", s.availability_zone),
             availability_zone_id: cx.need(op, "AvailabilityZoneId", s.availability_zone_id),
             cidr_block: filled(s.cidr_block),
-            ipv6_cidr_blocks: each_of(cx, op, "Ipv6CidrBlockAssociationSet", v6, |a: types::SubnetIpv6CidrBlockAssociation| {
-                a.ipv6_cidr_block
-            }),
+            ipv6_cidr_blocks: v6,
             map_public_ip_on_launch: cx.need(op, "MapPublicIpOnLaunch", s.map_public_ip_on_launch),
             assign_ipv6_address_on_creation: cx.need(op, "AssignIpv6AddressOnCreation", s.assign_ipv6_address_on_creation),
             default_for_az: cx.need(op, "DefaultForAz", s.default_for_az),
             internet_gateway_block_mode: s.block_public_access_states.and_then(|s| s.internet_gateway_block_mode).map(text),
         };
-        let tags = Fetched::Known(tags(s.tags, tag));
+        let tags = tags(cx, op, s.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
@@ -266,12 +285,12 @@ pub(super) mod live {
         let properties = RouteTable {
             route_table_id: Required::Known(id.clone()),
             vpc_id: cx.need(op, "VpcId", t.vpc_id),
-            owner_id: cx.need(op, "OwnerId", t.owner_id),
+            owner_id: cx.account_id(op, "OwnerId", t.owner_id),
             main,
             associations: cx.need(op, "Associations", t.associations.map(|list| list.into_iter().map(association).collect())),
             routes: cx.need(op, "Routes", t.routes.map(|list| list.into_iter().map(|r| route(cx, op, r)).collect())),
         };
-        let tags = Fetched::Known(tags(t.tags, tag));
+        let tags = tags(cx, op, t.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
@@ -299,7 +318,7 @@ pub(super) mod live {
             core_network_arn: r.core_network_arn,
             odb_network_arn: r.odb_network_arn,
             origin: cx.need(op, "Routes.Origin", r.origin.map(text)),
-            state: cx.need(op, "Routes.State", r.state.map(text)),
+            state: cx.word(op, "Routes.State", r.state.as_ref().map(|w| w.as_str()), types::RouteState::values()),
         }
     }
 
@@ -327,7 +346,7 @@ pub(super) mod live {
             max_aggregation_interval: l.max_aggregation_interval.map(i64::from),
             creation_time: l.creation_time.and_then(time),
         };
-        let tags = Fetched::Known(tags(l.tags, tag));
+        let tags = tags(cx, op, l.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 }

@@ -66,7 +66,7 @@ pub(super) mod live {
     use super::{IpPermission, SecurityGroup, UserIdGroupPair};
     use crate::aws::cx::{Collected, Cx, tags};
     use crate::aws::ec2::live::{PAGE, arn_of, each_of, identified, tag};
-    use crate::estate::{Fetched, Required, Resource, ResponseId};
+    use crate::estate::{Required, Resource, ResponseId};
 
     const OP: &str = "DescribeSecurityGroups";
 
@@ -88,11 +88,11 @@ pub(super) mod live {
             group_name: cx.need(OP, "GroupName", g.group_name),
             description: g.description,
             vpc_id: cx.need(OP, "VpcId", g.vpc_id),
-            owner_id: cx.need(OP, "OwnerId", g.owner_id),
+            owner_id: cx.account_id(OP, "OwnerId", g.owner_id),
             ip_permissions: cx.need(OP, "IpPermissions", g.ip_permissions.map(permissions)),
             ip_permissions_egress: cx.need(OP, "IpPermissionsEgress", g.ip_permissions_egress.map(permissions)),
         };
-        let tags = Fetched::Known(tags(g.tags, tag));
+        let tags = tags(cx, OP, g.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 

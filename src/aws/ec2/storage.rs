@@ -105,8 +105,8 @@ pub(super) mod live {
     use aws_sdk_ec2::types::{self, SnapshotAttributeName};
 
     use super::{EBSEncryptionByDefault, Snapshot, Volume, VolumeAttachment};
-    use crate::aws::cx::{Collected, Cx, Items, tags, time};
-    use crate::aws::ec2::live::{EVERYONE, PAGE, arn_of, each_of, filled, identified, tag, text};
+    use crate::aws::cx::{Collected, Cx, Items, is_account, tags, time};
+    use crate::aws::ec2::live::{EVERYONE, PAGE, arn_without_account, each_of, filled, identified, tag, text};
     use crate::estate::{Fetched, Gap, Required, Resource, ResponseId};
 
     pub(in crate::aws::ec2) async fn collect(cx: &Cx, ec2: &Client) -> Collected {
@@ -133,12 +133,12 @@ pub(super) mod live {
             instance_id: filled(a.instance_id),
             associated_resource: a.associated_resource,
             device: a.device,
-            state: cx.need(op, "Attachments.State", a.state.map(text)),
+            state: cx.word(op, "Attachments.State", a.state.as_ref().map(|w| w.as_str()), types::VolumeAttachmentState::values()),
             delete_on_termination: a.delete_on_termination,
         };
         let properties = Volume {
             volume_id: Required::Known(id.clone()),
-            state: cx.need(op, "State", v.state.map(text)),
+            state: cx.word(op, "State", v.state.as_ref().map(|w| w.as_str()), types::VolumeState::values()),
             volume_type: cx.need(op, "VolumeType", v.volume_type.map(text)),
             size: cx.need(op, "Size", v.size.map(i64::from)),
             encrypted: cx.need(op, "Encrypted", v.encrypted),
@@ -151,7 +151,7 @@ pub(super) mod live {
             create_time: cx.need(op, "CreateTime", v.create_time.and_then(time)),
             operator_principal: v.operator.and_then(|o| o.principal),
         };
-        let tags = Fetched::Known(tags(v.tags, tag));
+        let tags = tags(cx, op, v.tags, tag).into();
         cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
@@ -162,7 +162,8 @@ pub(super) mod live {
         let mut items =
             cx.pages(SNAPSHOTS, request.send(), |page| page.next_token.as_deref()).await.items(cx, SNAPSHOTS, |page| page.snapshots);
         // Emulators of AWS give everybody's snapshots whatever owner is asked for.
-        items.items.retain(|(s, _)| s.owner_id.as_deref().is_none_or(|owner| owner == cx.account()));
+        // What does not say whose it is stays.
+        items.items.retain(|(s, _)| s.owner_id.as_deref().is_none_or(|owner| owner == cx.account() || !is_account(owner)));
         let (items, listing) = identified::<Snapshot, _>(cx, SNAPSHOTS, items, "SnapshotId", |s| s.snapshot_id.take());
         out.listings.push(listing);
         if items.is_empty() {
@@ -211,8 +212,8 @@ pub(super) mod live {
 
     async fn snapshot(cx: &Cx, ec2: &Client, public: &Public, id: String, s: types::Snapshot, mut from: Vec<ResponseId>) -> Resource {
         // The ARN of a snapshot names no account.
-        let arn = arn_of(cx, Some(""), &format!("snapshot/{id}"));
-        let tags = tags(s.tags, tag);
+        let arn = arn_without_account(cx, &format!("snapshot/{id}"));
+        let tags = tags(cx, SNAPSHOTS, s.tags, tag).into();
         let permissions = permissions(cx, ec2, &id, &mut from).await;
         // The snapshot's own permissions are the nearer fact; the list of public ones is for those not asked.
         let public = match &permissions {
@@ -228,18 +229,18 @@ pub(super) mod live {
             volume_size: cx.need(SNAPSHOTS, "VolumeSize", s.volume_size.map(i64::from)),
             start_time: cx.need(SNAPSHOTS, "StartTime", s.start_time.and_then(time)),
             completion_time: s.completion_time.and_then(time),
-            state: cx.need(SNAPSHOTS, "State", s.state.map(text)),
+            state: cx.word(SNAPSHOTS, "State", s.state.as_ref().map(|w| w.as_str()), types::SnapshotState::values()),
             progress: s.progress,
             encrypted: cx.need(SNAPSHOTS, "Encrypted", s.encrypted),
             kms_key_id: s.kms_key_id,
             data_encryption_key_id: s.data_encryption_key_id,
-            owner_id: cx.need(SNAPSHOTS, "OwnerId", s.owner_id),
+            owner_id: cx.account_id(SNAPSHOTS, "OwnerId", s.owner_id),
             description: s.description,
             storage_tier: s.storage_tier.map(text),
             public,
             create_volume_permissions: permissions.into(),
         };
-        cx.new_resource(arn, id.clone(), id, Fetched::Known(tags), properties, from)
+        cx.new_resource(arn, id.clone(), id, tags, properties, from)
     }
 
     async fn permissions(cx: &Cx, ec2: &Client, id: &str, from: &mut Vec<ResponseId>) -> Required<Vec<String>> {

@@ -8,7 +8,7 @@ use aws_sdk_iam::types::{self, EntityType};
 
 use super::{Group, InlinePolicy, ManagedPolicy, Role, User};
 use crate::aws::PolicyDocument;
-use crate::aws::cx::{Collected, Cx, Items, Pages, tags, time};
+use crate::aws::cx::{Collected, Cx, Identified, Items, Pages, tags, time};
 use crate::estate::{Fetched, Gap, Reason, Required, Resource, ResponseId};
 
 const OP: &str = "GetAccountAuthorizationDetails";
@@ -36,14 +36,19 @@ pub(super) async fn collect(cx: Cx) -> Collected {
     }
 
     let mut out = Collected::default();
-    out.listings.push(cx.listing::<User>(users.items.len(), users.gap));
-    out.listings.push(cx.listing::<Role>(roles.items.len(), roles.gap));
-    out.listings.push(cx.listing::<Group>(groups.items.len(), groups.gap));
-    out.listings.push(cx.listing::<ManagedPolicy>(policies.items.len(), policies.gap));
-    out.resources.extend(users.items.into_iter().map(|(found, from)| user(&cx, found, from)));
-    out.resources.extend(roles.items.into_iter().map(|(found, from)| role(&cx, found, from)));
-    out.resources.extend(groups.items.into_iter().map(|(found, from)| group(&cx, found, from)));
-    out.resources.extend(cx.each(policies.items, |(found, from)| managed_policy(&cx, &iam, found, from)).await);
+    let (users, listing) = cx.identified::<User, _>(OP, users, ("UserName", "Arn"), |u| u.user_name.as_deref(), |u| u.arn.as_deref());
+    out.listings.push(listing);
+    let (roles, listing) = cx.identified::<Role, _>(OP, roles, ("RoleName", "Arn"), |r| r.role_name.as_deref(), |r| r.arn.as_deref());
+    out.listings.push(listing);
+    let (groups, listing) = cx.identified::<Group, _>(OP, groups, ("GroupName", "Arn"), |g| g.group_name.as_deref(), |g| g.arn.as_deref());
+    out.listings.push(listing);
+    let (policies, listing) =
+        cx.identified::<ManagedPolicy, _>(OP, policies, ("PolicyName", "Arn"), |p| p.policy_name.as_deref(), |p| p.arn.as_deref());
+    out.listings.push(listing);
+    out.resources.extend(users.into_iter().map(|found| user(&cx, found)));
+    out.resources.extend(roles.into_iter().map(|found| role(&cx, found)));
+    out.resources.extend(groups.into_iter().map(|found| group(&cx, found)));
+    out.resources.extend(cx.each(policies, |found| managed_policy(&cx, &iam, found)).await);
     out
 }
 
@@ -52,7 +57,7 @@ fn part<I>(gap: Option<Arc<Gap>>) -> Items<I> {
 }
 
 /// IAM sends all four lists on every page, empty ones too.
-fn add<I>(cx: &Cx, part: &mut Items<I>, member: &str, list: Option<Vec<I>>, from: &[ResponseId]) {
+fn add<I: 'static>(cx: &Cx, part: &mut Items<I>, member: &str, list: Option<Vec<I>>, from: &[ResponseId]) {
     match cx.need(OP, member, list) {
         Required::Known(list) => part.items.extend(list.into_iter().map(|item| (item, from.to_vec()))),
         Required::Unknown(gap) => part.gap = part.gap.take().or(Some(gap)),
@@ -70,11 +75,11 @@ fn cut(cx: &Cx, operation: &'static str) -> Arc<Gap> {
 }
 
 fn tag(tag: types::Tag) -> (Option<String>, Option<String>) {
-    (Some(tag.key).filter(|key| !key.is_empty()), Some(tag.value))
+    (Some(tag.key), Some(tag.value))
 }
 
-fn document(cx: &Cx, member: &str, text: Option<String>) -> Required<PolicyDocument> {
-    cx.need(OP, member, text).and_then(|text| match PolicyDocument::parse(&text) {
+fn document(cx: &Cx, member: &str, text: Option<String>, parse: impl Fn(&str) -> Option<PolicyDocument>) -> Required<PolicyDocument> {
+    cx.need(OP, member, text).and_then(|text| match parse(&text) {
         Some(document) => Required::Known(document),
         None => Required::Unknown(cx.gap(OP, Reason::Unparsable, None, Some(&format!("{member} is not a policy document")))),
     })
@@ -95,26 +100,19 @@ fn of_aws(arn: &str) -> bool {
     arn.split(':').nth(4) == Some("aws")
 }
 
-/// Name and ARN of a user, role, group or policy; each tells the other where one is missing.
-fn identity(cx: &Cx, kind: &str, name: Option<&str>, arn: Option<&str>) -> (String, String) {
-    let name = name.or_else(|| arn?.rsplit('/').next()).unwrap_or_default();
-    let arn = arn.map_or_else(|| cx.arn("iam", &format!("{kind}/{name}")), str::to_owned);
-    (name.to_owned(), arn)
-}
-
 fn inline(cx: &Cx, list: Vec<types::PolicyDetail>) -> Vec<InlinePolicy> {
     let policy = |policy: types::PolicyDetail| InlinePolicy {
         policy_name: cx.need(OP, "PolicyName", policy.policy_name),
-        document: document(cx, "PolicyDocument", policy.policy_document),
+        document: document(cx, "PolicyDocument", policy.policy_document, PolicyDocument::parse),
     };
     list.into_iter().map(policy).collect()
 }
 
-fn user(cx: &Cx, user: types::UserDetail, from: Vec<ResponseId>) -> Resource {
-    let (name, arn) = identity(cx, "user", user.user_name.as_deref(), user.arn.as_deref());
+fn user(cx: &Cx, found: Identified<types::UserDetail>) -> Resource {
+    let Identified { id: name, arn, item: user, from } = found;
     let (attached_managed_policies, attached_customer_managed_policies) = attached(cx, user.attached_managed_policies);
     let properties = User {
-        user_name: cx.need(OP, "UserName", user.user_name),
+        user_name: Required::Known(name.clone()),
         user_id: cx.need(OP, "UserId", user.user_id),
         path: cx.need(OP, "Path", user.path),
         attached_managed_policies,
@@ -127,20 +125,25 @@ fn user(cx: &Cx, user: types::UserDetail, from: Vec<ResponseId>) -> Resource {
     };
     // No list of tags means no tags only because IAM sends those of users and roles here, and an empty
     // list or none at all where there are none; other listings of IAM never carry tags.
-    let tags = Fetched::Known(tags(user.tags, tag));
+    let tags = tags(cx, OP, user.tags, tag).into();
     cx.new_resource(arn, name.clone(), name, tags, properties, from)
 }
 
-fn role(cx: &Cx, role: types::RoleDetail, from: Vec<ResponseId>) -> Resource {
-    let (name, arn) = identity(cx, "role", role.role_name.as_deref(), role.arn.as_deref());
+fn role(cx: &Cx, found: Identified<types::RoleDetail>) -> Resource {
+    let Identified { id: name, arn, item: role, from } = found;
     let (attached_managed_policies, attached_customer_managed_policies) = attached(cx, role.attached_managed_policies);
     let profiles = cx.need(OP, "InstanceProfileList", role.instance_profile_list);
     let last_used = role.role_last_used;
     let properties = Role {
-        role_name: cx.need(OP, "RoleName", role.role_name),
+        role_name: Required::Known(name.clone()),
         role_id: cx.need(OP, "RoleId", role.role_id),
         path: cx.need(OP, "Path", role.path),
-        assume_role_policy_document: document(cx, "AssumeRolePolicyDocument", role.assume_role_policy_document),
+        assume_role_policy_document: document(
+            cx,
+            "AssumeRolePolicyDocument",
+            role.assume_role_policy_document,
+            PolicyDocument::parse_of_resource,
+        ),
         attached_managed_policies,
         attached_customer_managed_policies,
         role_policies: cx.need(OP, "RolePolicyList", role.role_policy_list).map(|list| inline(cx, list)),
@@ -155,15 +158,15 @@ fn role(cx: &Cx, role: types::RoleDetail, from: Vec<ResponseId>) -> Resource {
         create_date: cx.need(OP, "CreateDate", role.create_date.and_then(time)),
     };
     // As for users.
-    let tags = Fetched::Known(tags(role.tags, tag));
+    let tags = tags(cx, OP, role.tags, tag).into();
     cx.new_resource(arn, name.clone(), name, tags, properties, from)
 }
 
-fn group(cx: &Cx, group: types::GroupDetail, from: Vec<ResponseId>) -> Resource {
-    let (name, arn) = identity(cx, "group", group.group_name.as_deref(), group.arn.as_deref());
+fn group(cx: &Cx, found: Identified<types::GroupDetail>) -> Resource {
+    let Identified { id: name, arn, item: group, from } = found;
     let (attached_managed_policies, attached_customer_managed_policies) = attached(cx, group.attached_managed_policies);
     let properties = Group {
-        group_name: cx.need(OP, "GroupName", group.group_name),
+        group_name: Required::Known(name.clone()),
         group_id: cx.need(OP, "GroupId", group.group_id),
         path: cx.need(OP, "Path", group.path),
         attached_managed_policies,
@@ -175,8 +178,8 @@ fn group(cx: &Cx, group: types::GroupDetail, from: Vec<ResponseId>) -> Resource 
     cx.new_resource(arn, name.clone(), name, Fetched::Known(BTreeMap::new()), properties, from)
 }
 
-async fn managed_policy(cx: &Cx, iam: &Client, policy: types::ManagedPolicyDetail, mut from: Vec<ResponseId>) -> Resource {
-    let (name, arn) = identity(cx, "policy", policy.policy_name.as_deref(), policy.arn.as_deref());
+async fn managed_policy(cx: &Cx, iam: &Client, found: Identified<types::ManagedPolicyDetail>) -> Resource {
+    let Identified { id: name, arn, item: policy, mut from } = found;
     let tags = policy_tags(cx, iam, &arn, &mut from).await.into();
     let default = cx.need(OP, "DefaultVersionId", policy.default_version_id);
     let versions = cx.need(OP, "PolicyVersionList", policy.policy_version_list);
@@ -186,7 +189,7 @@ async fn managed_policy(cx: &Cx, iam: &Client, policy: types::ManagedPolicyDetai
         version.and_then(|version| cx.need(OP, "the PolicyVersion in force", version))
     });
     let properties = ManagedPolicy {
-        policy_name: cx.need(OP, "PolicyName", policy.policy_name),
+        policy_name: Required::Known(name.clone()),
         policy_id: cx.need(OP, "PolicyId", policy.policy_id),
         path: cx.need(OP, "Path", policy.path),
         attachment_count: cx.need(OP, "AttachmentCount", policy.attachment_count.map(i64::from)),
@@ -194,7 +197,7 @@ async fn managed_policy(cx: &Cx, iam: &Client, policy: types::ManagedPolicyDetai
         // The SDK reads a missing IsAttachable as false, so false alone says nothing.
         is_attachable: cx.need(OP, "IsAttachable", policy.is_attachable.then_some(true)),
         default_version_id: default,
-        document: in_force.and_then(|version| document(cx, "Document", version.document)),
+        document: in_force.and_then(|version| document(cx, "Document", version.document, PolicyDocument::parse)),
         create_date: cx.need(OP, "CreateDate", policy.create_date.and_then(time)),
         update_date: cx.need(OP, "UpdateDate", policy.update_date.and_then(time)),
     };
@@ -213,7 +216,7 @@ async fn policy_tags(cx: &Cx, iam: &Client, arn: &str, from: &mut Vec<ResponseId
     }
     match gap.or_else(|| more.then(|| cut(cx, TAGS))) {
         Some(gap) => Required::Unknown(gap),
-        None => Required::Known(tags(Some(list), tag)),
+        None => tags(cx, TAGS, Some(list), tag),
     }
 }
 

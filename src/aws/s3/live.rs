@@ -17,7 +17,7 @@ use super::{
 };
 use crate::aws::PolicyDocument;
 use crate::aws::cx::{Collected, Cx, Items, tags, time};
-use crate::estate::{Fetched, NewResource, Reason, Required, Resource, ResponseId, partition_of};
+use crate::estate::{Fetched, Listing, NewResource, Reason, Required, Resource, ResponseId, partition_of};
 
 const LIST: &str = "ListBuckets";
 const LOCATION: &str = "GetBucketLocation";
@@ -46,8 +46,10 @@ pub(super) async fn collect(cx: Cx) -> Collected {
         gap = gap.or_else(|| Some(cx.gap(LIST, Reason::Unparsable, None, Some("the listing ends before its last page"))));
     }
     let mut named = Vec::with_capacity(items.len());
+    let mut unreadable = 0;
     for (bucket, from) in items {
         let Some(name) = bucket.name.clone().filter(|name| !name.is_empty()) else {
+            unreadable += 1;
             gap = gap.or_else(|| Some(cx.gap(LIST, Reason::Unparsable, None, Some("Name is missing"))));
             continue;
         };
@@ -57,7 +59,8 @@ pub(super) async fn collect(cx: Cx) -> Collected {
         }
     }
     let mut out = Collected::default();
-    out.listings.push(cx.listing::<Bucket>(named.len(), gap));
+    let listed = named.len() + usize::try_from(unreadable).unwrap_or(usize::MAX);
+    out.listings.push(Listing { unreadable, ..cx.listing::<Bucket>(listed, gap) });
     let regions = Regions { home: cx.clone(), clients: Mutex::default() };
     out.resources = cx.each(named, |(name, bucket, from)| one(&regions, &s3, name, bucket, from)).await;
     out
@@ -137,7 +140,9 @@ async fn one(regions: &Regions, home: &Client, name: String, bucket: types::Buck
         public_access_block: public_access
             .absent_if(&["NoSuchPublicAccessBlockConfiguration"], &mut from)
             .and_then(|answer| public_access_block(cx, answer).into()),
-        versioning_status: versioning.as_ref().and_then(|v| v.status.as_ref().map(|s| s.as_str().to_owned()).into()),
+        versioning_status: versioning.as_ref().and_then(|v| {
+            cx.word_if_any(VERSIONING, "Status", v.status.as_ref().map(|s| s.as_str()), types::BucketVersioningStatus::values())
+        }),
         mfa_delete: versioning.as_ref().and_then(|v| v.mfa_delete.as_ref().map(|s| s.as_str().to_owned()).into()),
         policy: policy.absent_if(&["NoSuchBucketPolicy"], &mut from).and_then(|answer| document(cx, answer.policy).into()),
         replication_rules: replication
@@ -157,7 +162,7 @@ async fn one(regions: &Regions, home: &Client, name: String, bucket: types::Buck
         Fetched::Absent => Fetched::Known(BTreeMap::new()),
         Fetched::Known(answer) => {
             let list = Some(answer.tag_set).filter(|list| !list.is_empty());
-            cx.need(TAGGING, "TagSet", list).map(|list| tags(Some(list), tag)).into()
+            cx.need(TAGGING, "TagSet", list).and_then(|list| tags(cx, TAGGING, Some(list), tag)).into()
         }
         Fetched::Unknown(gap) => Fetched::Unknown(gap),
     };
@@ -186,11 +191,11 @@ fn sent(text: &str) -> Option<String> {
 }
 
 fn tag(tag: types::Tag) -> (Option<String>, Option<String>) {
-    (sent(&tag.key), Some(tag.value))
+    (Some(tag.key), Some(tag.value))
 }
 
 fn document(cx: &Cx, text: Option<String>) -> Required<PolicyDocument> {
-    cx.need(POLICY, "Policy", text).and_then(|text| match PolicyDocument::parse(&text) {
+    cx.need(POLICY, "Policy", text).and_then(|text| match PolicyDocument::parse_of_resource(&text) {
         Some(document) => Required::Known(document),
         None => Required::Unknown(cx.gap(POLICY, Reason::Unparsable, None, Some("Policy is not a policy document"))),
     })
@@ -206,7 +211,7 @@ fn server_side_encryption(cx: &Cx, answer: GetBucketEncryptionOutput) -> Require
     default.map(|(default, bucket_key_enabled)| {
         let key = default.kms_master_key_id.filter(|key| !key.is_empty());
         ServerSideEncryption {
-            sse_algorithm: cx.need(ENCRYPTION, "SSEAlgorithm", sent(default.sse_algorithm.as_str())),
+            sse_algorithm: cx.word(ENCRYPTION, "SSEAlgorithm", Some(default.sse_algorithm.as_str()), types::ServerSideEncryption::values()),
             kms_key_arn: key.as_deref().map(|key| key_arn(cx, key)),
             kms_master_key_id: key,
             bucket_key_enabled,
@@ -252,10 +257,10 @@ fn replication_rule(cx: &Cx, rule: types::ReplicationRule) -> ReplicationRule {
     let destination = rule.destination;
     ReplicationRule {
         id: rule.id,
-        status: cx.need(REPLICATION, "Status", sent(rule.status.as_str())),
+        status: cx.word(REPLICATION, "Status", Some(rule.status.as_str()), types::ReplicationRuleStatus::values()),
         priority: rule.priority.map(i64::from),
         prefix: prefix.filter(|prefix| !prefix.is_empty()),
-        filter_tags: tags(Some(filter_tags), tag),
+        filter_tags: tags(cx, REPLICATION, Some(filter_tags), tag),
         destination_bucket: cx.need(REPLICATION, "Destination.Bucket", destination.as_ref().and_then(|d| sent(&d.bucket))),
         destination_account: destination.as_ref().and_then(|d| d.account.clone()),
         destination_storage_class: destination.as_ref().and_then(|d| d.storage_class.as_ref()).map(|c| c.as_str().to_owned()),
@@ -288,9 +293,9 @@ fn lifecycle_rule(cx: &Cx, rule: types::LifecycleRule) -> LifecycleRule {
     let noncurrent = rule.noncurrent_version_expiration;
     LifecycleRule {
         id: rule.id,
-        status: cx.need(LIFECYCLE, "Status", sent(rule.status.as_str())),
+        status: cx.word(LIFECYCLE, "Status", Some(rule.status.as_str()), types::ExpirationStatus::values()),
         prefix: prefix.filter(|prefix| !prefix.is_empty()),
-        filter_tags: tags(Some(filter_tags), tag),
+        filter_tags: tags(cx, LIFECYCLE, Some(filter_tags), tag),
         object_size_greater_than: greater,
         object_size_less_than: less,
         expiration_days: expiration.as_ref().and_then(|e| e.days).map(i64::from),

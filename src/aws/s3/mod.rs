@@ -74,7 +74,7 @@ pub(super) struct ReplicationRule {
     /// Only objects whose keys begin with this; absent for all.
     pub prefix: Option<String>,
     /// Only objects with all of these tags; empty for all.
-    pub filter_tags: BTreeMap<String, String>,
+    pub filter_tags: Required<BTreeMap<String, String>>,
     /// ARN of the bucket that receives the copies.
     pub destination_bucket: Required<String>,
     /// Account that owns the copies, where ownership passes to it.
@@ -97,7 +97,7 @@ pub(super) struct LifecycleRule {
     /// Only objects whose keys begin with this; absent for all.
     pub prefix: Option<String>,
     /// Only objects with all of these tags; empty for all.
-    pub filter_tags: BTreeMap<String, String>,
+    pub filter_tags: Required<BTreeMap<String, String>>,
     /// Only objects of more bytes than this.
     pub object_size_greater_than: Option<i64>,
     /// Only objects of fewer bytes than this.

@@ -48,6 +48,7 @@ impl Given {
             account: ACCOUNT.to_owned(),
             region: "eu-central-1".to_owned(),
             listed: listed as u64,
+            unreadable: 0,
             gap,
         };
         let denied = Gap {

@@ -30,8 +30,8 @@ fn unparsable(ctx: &Ctx<'_>, path: &str) -> Json {
 fn all(ctx: &Ctx<'_>, path: &str, statements: &[Json]) -> Json {
     let one = |json: &Json| if is_marked(json) { Some(json.clone()) } else { statement(ctx, path, json) };
     match statements.iter().map(one).collect::<Option<Vec<_>>>() {
-        Some(statements) => json!({ "statements": statements }),
-        None => unparsable(ctx, path),
+        Some(statements) if !statements.is_empty() => json!({ "statements": statements }),
+        _ => unparsable(ctx, path),
     }
 }
 
