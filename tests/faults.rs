@@ -262,6 +262,7 @@ impl MemberCase {
 /// without an unknown.
 #[test]
 #[allow(clippy::disallowed_methods, reason = "whether all changes are tried is told by the environment")]
+#[allow(clippy::print_stdout, reason = "figures for whoever runs it")]
 fn no_changed_member_makes_a_verdict_a_pass() {
     let judge = Judge::new();
     let all = std::env::var("KEUR_TEST_MEMBERS").is_ok_and(|word| word == "all");

@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
     /// Members with their names. In XML a list is the same name several times, and the name may be followed by attributes.
-    Members(Vec<(String, Tree)>),
+    Members(Vec<(String, Self)>),
     /// A list of JSON.
-    List(Vec<Tree>),
+    List(Vec<Self>),
     /// A text: all that XML has.
     Text(String),
     /// Any other value of JSON.
