@@ -42,6 +42,7 @@ pub(super) fn listings(resources: &[Resource], services: &[&'static Service]) ->
                 account: account.to_owned(),
                 region: region.to_owned(),
                 listed: 0,
+                unreadable: 0,
                 gap: Some(out_of_reach(service, account, region, &why)),
             })
         })
