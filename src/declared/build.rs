@@ -2,17 +2,18 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::change::{Change, Other, Piece};
+use super::list::Edits;
 use super::map::{Adds, Ctx, Field, Got, Mapping, Part, fit, identity, value};
 use super::row::Row;
 use super::tables::{inner, mapping, parts_of, whole_keys};
-use super::{AWS_KEY, CONFIGURED, Object, is_marked, marked, reference, unknown};
+use super::{AWS_KEY, Object, is_marked, marked, reference, unknown};
 use crate::estate::{
     Account, Action, Declared, DeclaredRun, Environment, Estate, Fetched, Gap, Listing, NewResource, Place, Properties, Reach, Reason,
     RegionFrom, Registry, Required, Resource, ResourceType, Run, Type, UNKNOWN_ACCOUNT, UNKNOWN_REGION, UNKNOWN_TAG, Value, address_of,
@@ -26,6 +27,8 @@ pub(crate) struct Reading<'r> {
     registry: &'r Registry,
     drafts: Vec<Draft>,
     parts: Vec<Object>,
+    /// Type of the code and what names a thing that the plan deletes → where it is: account and region.
+    gone: HashMap<(String, String), Vec<(Option<String>, Option<String>)>>,
     resources: Vec<Resource>,
     /// Files, and what they did not say.
     pub(crate) run: DeclaredRun,
@@ -34,7 +37,7 @@ pub(crate) struct Reading<'r> {
 impl<'r> Reading<'r> {
     /// Nothing yet.
     pub(crate) fn new(source: &'static str, registry: &'r Registry) -> Self {
-        Self { source, registry, drafts: Vec::new(), parts: Vec::new(), resources: Vec::new(), run: DeclaredRun::default() }
+        Self { source, registry, drafts: Vec::new(), parts: Vec::new(), gone: HashMap::new(), resources: Vec::new(), run: DeclaredRun::default() }
     }
 
     /// Adds a resource or a part.
@@ -42,7 +45,11 @@ impl<'r> Reading<'r> {
         if !parts_of(&object.source_type).is_empty() {
             self.parts.push(object);
         } else if object.action == Some(Action::Delete) {
-            // What is gone has no properties; that it goes is a change.
+            // What is gone has no properties; that it goes is a change. Its parts go with it.
+            for key in keys_of(&object) {
+                let place = (object.account.clone(), object.region.clone());
+                self.gone.entry((object.source_type.clone(), key)).or_default().push(place);
+            }
         } else if let Some(mapping) = mapping(&object.source_type) {
             for inner in inner(&object) {
                 if let Some(mapping) = super::tables::mapping(&inner.source_type) {
@@ -78,6 +85,8 @@ struct Draft {
     properties: Row,
     /// What was set by parts: a later default of the whole does not undo it.
     by_parts: Vec<&'static str>,
+    /// What parts add to lists and take out of them.
+    edits: BTreeMap<&'static str, Edits>,
     action: Option<Action>,
     parts: Vec<String>,
     partial: bool,
@@ -92,11 +101,11 @@ impl Draft {
 
 /// Makes an estate of what was read. `at` is the moment of the run.
 pub(crate) fn build(reading: Reading<'_>, at: Timestamp) -> Estate {
-    let Reading { source, registry, mut drafts, mut parts, mut resources, mut run } = reading;
+    let Reading { source, registry, mut drafts, mut parts, gone, mut resources, mut run } = reading;
     // What goes, goes before what comes.
     parts.sort_by_key(|object| object.action != Some(Action::Delete));
-    join(&mut drafts, &parts, registry);
-    drop(parts);
+    join(&mut drafts, &parts, &gone, registry);
+    drop((parts, gone));
     follow(&mut drafts);
     settings(&mut drafts);
     members(&mut drafts);
@@ -164,15 +173,23 @@ fn draft(mapping: &'static Mapping, mut object: Object, registry: &Registry) -> 
     let properties = fields(mapping.fields, &kind, &ctx);
     let identity = identity(mapping, &object);
     let tags = tags(mapping.tags, &ctx);
-    let mut keys: Vec<String> = whole_keys(&object.source_type).iter().filter_map(|path| ctx.text(path)).map(str::to_owned).collect();
-    keys.push(symbol(&object.address));
-    keys.sort_unstable();
-    keys.dedup();
+    let keys = keys_of(&object);
     // The rest is not needed any more, and there may be much of it.
     object.attributes = Json::Null;
     object.before = None;
     let action = object.action;
-    Draft { kind, object, keys, identity, tags, properties, by_parts: Vec::new(), action, parts: Vec::new(), partial: false }
+    let (by_parts, edits, parts) = (Vec::new(), BTreeMap::new(), Vec::new());
+    Draft { kind, object, keys, identity, tags, properties, by_parts, edits, action, parts, partial: false }
+}
+
+/// The texts by which parts may name a thing.
+fn keys_of(object: &Object) -> Vec<String> {
+    let ctx = Ctx::new(object);
+    let mut keys: Vec<String> = whole_keys(&object.source_type).iter().filter_map(|path| ctx.text(path)).map(str::to_owned).collect();
+    keys.push(symbol(&object.address));
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 fn fields(fields: &'static [Field], kind: &Arc<ResourceType>, ctx: &Ctx<'_>) -> Row {
@@ -222,6 +239,19 @@ fn pairs(list: &[Json]) -> Json {
         }
     }
     Json::Object(map)
+}
+
+/// What a plan deletes: type of the code and what names it → where it is.
+type Gone = HashMap<(String, String), Vec<(Option<String>, Option<String>)>>;
+
+/// Whether a part is deleted together with what it is part of: there is nothing left then of which it could be told.
+fn goes_with_its_whole(part: &Object, table: &Part, key: &str, gone: &Gone) -> bool {
+    // Where nobody knows where both are, the whole may be another one of the same name.
+    let here = |(account, region): &(Option<String>, Option<String>)| {
+        key.starts_with("arn:") || (account.is_some() && *account == part.account && region.is_some() && *region == part.region)
+    };
+    let found = |of: &&str| gone.get(&((*of).to_owned(), key.to_owned())).is_some_and(|places| places.iter().any(here));
+    part.action == Some(Action::Delete) && table.of.iter().any(found)
 }
 
 /// What of several namesakes a text means.
@@ -330,7 +360,7 @@ fn leave_open(draft: &mut Draft, part: &Part, mark: &Json, changes: bool) {
         }
         Adds::Items(lists) => {
             for (list, _) in lists {
-                push(draft, list, mark.clone());
+                draft.edits.entry(list).or_default().add(mark.clone());
             }
         }
         Adds::Nothing => {}
@@ -342,7 +372,7 @@ fn leave_open(draft: &mut Draft, part: &Part, mark: &Json, changes: bool) {
 }
 
 /// Joins parts to what they are part of.
-fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
+fn join(drafts: &mut Vec<Draft>, objects: &[Object], gone: &Gone, registry: &Registry) {
     let mut wholes = Names::default();
     for (at, draft) in drafts.iter_mut().enumerate() {
         for key in std::mem::take(&mut draft.keys) {
@@ -377,6 +407,9 @@ fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
                     leave_open(&mut drafts[at], part, &mark, object.action.is_some_and(Action::changes));
                 }
             }
+            if these.is_empty() && goes_with_its_whole(object, part, &key, gone) {
+                continue;
+            }
             if these.is_empty() {
                 these.push(drafts.len());
                 wholes.add(part.of[0], key.clone(), drafts.len());
@@ -394,6 +427,12 @@ fn join(drafts: &mut Vec<Draft>, objects: &[Object], registry: &Registry) {
             let mut whole = elsewhere(object, part, &symbol(&object.address), Reason::OutOfReach, registry);
             add(&mut whole, object, part);
             drafts.push(whole);
+        }
+    }
+    for draft in drafts {
+        for (list, edits) in std::mem::take(&mut draft.edits) {
+            let missing = || unknown(Reason::NotInPlan, format!("{}: {list}", draft.object.address));
+            edits.apply(draft.properties.entry(list), missing);
         }
     }
 }
@@ -454,6 +493,7 @@ fn elsewhere(object: &Object, part: &Part, key: &str, reason: Reason, registry: 
         tags,
         properties,
         by_parts: Vec::new(),
+        edits: BTreeMap::new(),
         action,
         parts: Vec::new(),
         partial: true,
@@ -472,29 +512,22 @@ fn add(draft: &mut Draft, object: &Object, part: &'static Part) {
             for field in fields {
                 let json = if gone { unset(field, &draft.kind, object) } else { value(field, &draft.kind, &ctx) };
                 draft.properties.insert(field.name, json);
-                draft.by_parts.push(field.name);
-            }
-        }
-        Adds::Items(lists) if !gone => {
-            for (list, item) in lists {
-                if let Some(before) = &object.before
-                    && let Some(Json::Array(items)) = draft.properties.get_mut(list)
-                {
-                    // The whole still echoes it as it was.
-                    take_out(items, &item(&ctx.within(before)));
-                }
-                let item = item(&ctx);
-                if !item.is_null() {
-                    push(draft, list, item);
+                if !draft.by_parts.contains(&field.name) {
+                    draft.by_parts.push(field.name);
                 }
             }
         }
         Adds::Items(lists) => {
             for (list, item) in lists {
-                let item = item(&ctx);
-                if let Some(Json::Array(items)) = draft.properties.get_mut(list) {
-                    take_out(items, &item);
+                if gone {
+                    edit(draft, list, item(&ctx), Edits::take_out);
+                    continue;
                 }
+                // The whole still echoes it as it was.
+                if let Some(before) = &object.before {
+                    edit(draft, list, item(&ctx.within(before)), Edits::take_out);
+                }
+                edit(draft, list, item(&ctx), Edits::add);
             }
         }
         Adds::Nothing => {}
@@ -523,56 +556,20 @@ fn unset(field: &Field, kind: &ResourceType, object: &Object) -> Json {
     value(field, kind, &Ctx::new(&bare))
 }
 
-fn push(draft: &mut Draft, list: &str, item: Json) {
-    // A part may add several at once.
-    if let Json::Array(items) = item {
-        items.into_iter().for_each(|item| push(draft, list, item));
-        return;
-    }
-    let item = match draft.kind.properties.field(list).map(|(_, field)| field.ty.without_null()) {
-        Some(Type::List(ty)) => fit(ty, item)
-            .unwrap_or_else(|found| unknown(Reason::Unparsable, format!("{}: `{list}` cannot hold {found}", draft.object.address))),
-        _ => item,
-    };
-    let missing = || unknown(Reason::NotInPlan, format!("{}: {list}", draft.object.address));
-    match draft.properties.entry(list).get_or_insert_with(missing) {
-        Json::Array(items) => {
-            if !items.contains(&item) {
-                items.push(item);
-            }
+/// Notes what a part does to a list of its whole.
+fn edit(draft: &mut Draft, list: &'static str, item: Json, note: fn(&mut Edits, Json)) {
+    match item {
+        Json::Null => {}
+        // A part may name several at once.
+        Json::Array(items) => items.into_iter().for_each(|item| edit(draft, list, item, note)),
+        item => {
+            let item = match draft.kind.properties.field(list).map(|(_, field)| field.ty.without_null()) {
+                Some(Type::List(ty)) => fit(ty, item)
+                    .unwrap_or_else(|found| unknown(Reason::Unparsable, format!("{}: `{list}` cannot hold {found}", draft.object.address))),
+                _ => item,
+            };
+            note(draft.edits.entry(list).or_default(), item);
         }
-        other if is_marked(other) => {
-            // What AWS will list in the end, when nothing was declared, is what the parts say.
-            let of_nobody =
-                |gap: Gap| matches!(gap.reason, Reason::AwsDecides | Reason::AfterApply) && gap.code.as_deref() != Some(CONFIGURED);
-            let decided = marked(other).is_some_and(of_nobody);
-            *other = if decided { json!([item]) } else { json!([item, other.clone()]) };
-        }
-        other => *other = json!([item]),
-    }
-}
-
-/// Takes an item out of a list, or what it adds to an element of the list with the same other members.
-fn take_out(items: &mut Vec<Json>, gone: &Json) {
-    if let Some(at) = items.iter().position(|item| item == gone) {
-        items.remove(at);
-        return;
-    }
-    let Some(gone) = gone.as_object() else { return };
-    let lists: Vec<&String> = gone.iter().filter(|(_, value)| value.is_array()).map(|(key, _)| key).collect();
-    for item in items.iter_mut().filter_map(Json::as_object_mut) {
-        if lists.is_empty() || gone.iter().any(|(key, value)| !value.is_array() && item.get(key) != Some(value)) {
-            continue;
-        }
-        for key in &lists {
-            if let (Some(Json::Array(own)), Some(Json::Array(less))) = (item.get_mut(key.as_str()), gone.get(key.as_str())) {
-                own.retain(|one| !less.contains(one));
-            }
-        }
-    }
-    let empty = |item: &Json| lists.iter().all(|key| item.get(key.as_str()).and_then(Json::as_array).is_some_and(Vec::is_empty));
-    if !lists.is_empty() {
-        items.retain(|item| !item.is_object() || !empty(item));
     }
 }
 
@@ -609,13 +606,8 @@ fn follow(drafts: &mut [Draft]) {
                     let each = |item: &Json| {
                         of_named(item).unwrap_or_else(|| unknown(Reason::OutOfReach, format!("{}: {by}", draft.object.address)))
                     };
-                    let mut all: Vec<Json> = Vec::new();
-                    for one in items.iter().map(each) {
-                        if !all.contains(&one) {
-                            all.push(one);
-                        }
-                    }
-                    Some(Json::Array(all))
+                    let mut seen = HashSet::new();
+                    Some(items.iter().map(each).filter(|one| seen.insert(one.clone())).collect())
                 }
                 Some(Json::Array(items)) => items.first().and_then(of_named),
                 Some(one) => of_named(one),

@@ -1,9 +1,13 @@
 //! The types that only code has: what a plan changes, and what is declared of types that no table reads.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value as Json;
 
-use crate::estate::{CODE, Properties, Registry};
+use crate::estate::{CODE, Fetched, Gap, Properties, Registry, not_collected};
 
 /// What a plan does to one resource, whatever its type; one for each that the plan names, deposed leftovers too.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -24,8 +28,8 @@ pub(crate) struct Change {
     pub(crate) imported: bool,
     /// Mark of a leftover of an earlier replacement; absent on everything else.
     pub(crate) deposed: Option<String>,
-    /// What it holds, where losing it loses something: `database`, `bucket`, `key`, `vault`, `trail`, `backup`, `storage`; absent otherwise.
-    pub(crate) holds: Option<String>,
+    /// What it holds, where losing it loses something: `database`, `bucket`, `key`, `vault`, `trail`, `backup`, `storage`, `stream`, `queue`, `directory`, `repository`, `disk` (an instance whose disks go with it), `account`, `domain`; absent for types that are known to hold nothing, unknown for types that nobody has looked at.
+    pub(crate) holds: Fetched<String>,
     /// Whether AWS refuses to delete it, as it is before the plan; absent where it has no such setting or it is not known.
     pub(crate) deletion_protection: Option<bool>,
     /// Whether it is deleted without a last snapshot, as it is set before the plan; absent where it has no such setting.
@@ -73,94 +77,83 @@ pub(crate) fn register(registry: Registry) -> Registry {
     registry.with::<Change>(CODE).with::<Other>(CODE).with::<Piece>(CODE)
 }
 
-/// What is lost with a thing of that type, if something is.
-pub(crate) fn holds(resource_type: &str) -> Option<&'static str> {
-    // Terraform's name, or AWS's own in a template.
-    Some(match resource_type {
-        "aws_db_instance"
-        | "aws_rds_cluster"
-        | "aws_rds_cluster_instance"
-        | "aws_rds_global_cluster"
-        | "aws_docdb_cluster"
-        | "aws_docdb_cluster_instance"
-        | "aws_docdbelastic_cluster"
-        | "aws_neptune_cluster"
-        | "aws_neptune_cluster_instance"
-        | "aws_dynamodb_table"
-        | "aws_dynamodb_global_table"
-        | "aws_dynamodb_table_replica"
-        | "aws_elasticache_cluster"
-        | "aws_elasticache_replication_group"
-        | "aws_elasticache_serverless_cache"
-        | "aws_memorydb_cluster"
-        | "aws_redshift_cluster"
-        | "aws_redshiftserverless_namespace"
-        | "aws_opensearch_domain"
-        | "aws_elasticsearch_domain"
-        | "aws_opensearchserverless_collection"
-        | "aws_keyspaces_table"
-        | "aws_keyspaces_keyspace"
-        | "aws_timestreamwrite_table"
-        | "aws_timestreamwrite_database"
-        | "aws_timestreaminfluxdb_db_instance"
-        | "aws_qldb_ledger"
-        | "aws_dsql_cluster"
-        | "AWS::RDS::DBInstance"
-        | "AWS::RDS::DBCluster"
-        | "AWS::DocDB::DBCluster"
-        | "AWS::Neptune::DBCluster"
-        | "AWS::DynamoDB::Table"
-        | "AWS::DynamoDB::GlobalTable" => "database",
-        "aws_s3_bucket"
-        | "aws_s3_directory_bucket"
-        | "aws_s3tables_table"
-        | "aws_s3tables_table_bucket"
-        | "aws_s3control_bucket"
-        | "AWS::S3::Bucket" => "bucket",
-        "aws_kms_key" | "aws_kms_replica_key" | "aws_kms_external_key" | "aws_kms_custom_key_store" | "AWS::KMS::Key" => "key",
-        "aws_backup_vault"
-        | "aws_backup_logically_air_gapped_vault"
-        | "aws_backup_vault_lock_configuration"
-        | "aws_glacier_vault"
-        | "AWS::Backup::BackupVault" => "vault",
-        "aws_cloudtrail"
-        | "aws_cloudtrail_event_data_store"
-        | "aws_config_configuration_recorder"
-        | "aws_config_delivery_channel"
-        | "AWS::CloudTrail::Trail" => "trail",
-        "aws_db_snapshot"
-        | "aws_db_snapshot_copy"
-        | "aws_db_cluster_snapshot"
-        | "aws_neptune_cluster_snapshot"
-        | "aws_ebs_snapshot"
-        | "aws_ebs_snapshot_copy"
-        | "aws_ebs_snapshot_import"
-        | "aws_backup_plan"
-        | "aws_backup_selection"
-        | "aws_efs_backup_policy"
-        | "aws_fsx_backup"
-        | "aws_db_instance_automated_backups_replication"
-        | "aws_dlm_lifecycle_policy"
-        | "aws_redshift_cluster_snapshot"
-        | "aws_rds_cluster_snapshot_copy"
-        | "aws_s3_bucket_replication_configuration"
-        | "AWS::Backup::BackupPlan"
-        | "AWS::Backup::BackupSelection" => "backup",
-        "aws_ebs_volume"
-        | "aws_efs_file_system"
-        | "aws_fsx_lustre_file_system"
-        | "aws_fsx_ontap_file_system"
-        | "aws_fsx_ontap_volume"
-        | "aws_fsx_openzfs_file_system"
-        | "aws_fsx_openzfs_volume"
-        | "aws_fsx_windows_file_system"
-        | "aws_secretsmanager_secret"
-        | "aws_ecr_repository"
-        | "aws_cloudwatch_log_group"
-        | "aws_cognito_user_pool"
-        | "aws_kinesis_stream"
-        | "AWS::EC2::Volume"
-        | "AWS::EFS::FileSystem" => "storage",
-        _ => return None,
-    })
+/// Every type of the provider, and what is lost with a thing of it.
+static TYPES: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| lines().collect());
+
+fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = include_str!("holds.tsv").lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.split_once('\t').expect("internal error: a line of holds.tsv is a type, a tab and a word"))
+}
+
+/// What is lost with a thing of that type; unknown for a type that nobody looked at, and for one whose things make others.
+/// `before` is the thing as it is.
+pub(crate) fn holds(resource_type: &str, before: Option<&Json>) -> Fetched<String> {
+    match TYPES.get(resource_type) {
+        Some(&"-") => Fetched::Absent,
+        Some(&"disk") if before.is_some_and(keeps_its_disks) => Fetched::Absent,
+        Some(&"?") => Fetched::Unknown(Arc::new(not_known(format!("whether what {resource_type} makes holds data")))),
+        Some(word) => Fetched::Known((*word).to_owned()),
+        None => Fetched::Unknown(Arc::new(not_known(format!("whether {resource_type} holds data")))),
+    }
+}
+
+fn not_known(what: String) -> Gap {
+    // Not `not-in-plan`: a run over AWS does not tell it either, and it must count.
+    not_collected("code", "", "", &format!("{what} is not known"))
+}
+
+/// Whether every disk of an instance stays when the instance goes. Nobody knows of disks that are not shown.
+fn keeps_its_disks(instance: &Json) -> bool {
+    let blocks = || ["root_block_device", "ebs_block_device"].into_iter().filter_map(|name| instance.get(name)?.as_array()).flatten();
+    blocks().next().is_some() && blocks().all(|block| block.get("delete_on_termination") == Some(&Json::Bool(false)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::{holds, lines};
+    use crate::declared::sources;
+    use crate::estate::Fetched;
+
+    #[test]
+    fn every_type_with_a_table_is_on_the_list_of_what_is_lost() {
+        const WORDS: &[&str] = &[
+            "-", "?", "account", "backup", "bucket", "database", "directory", "disk", "domain", "key", "queue", "repository", "storage",
+            "stream", "trail", "vault",
+        ];
+        let types: Vec<&str> = lines().map(|(kind, _)| kind).collect();
+        assert!(types.is_sorted() && types.windows(2).all(|pair| pair[0] != pair[1]), "sorted by type, each once");
+        for (kind, word) in lines() {
+            assert!(kind.starts_with("aws_") && WORDS.contains(&word), "{kind}: {word}");
+        }
+        let known: BTreeSet<&str> = types.into_iter().collect();
+        let read = sources().into_iter().map(|(_, _, from)| from).filter(|from| from.starts_with("aws_"));
+        let missing: Vec<&str> = read.filter(|from| !known.contains(from)).collect();
+        assert!(missing.is_empty(), "add to src/declared/holds.tsv: {missing:?}");
+    }
+
+    #[test]
+    fn a_type_that_is_on_no_list_is_not_known_to_hold_nothing() {
+        assert_eq!(holds("aws_db_instance", None), Fetched::Known("database".to_owned()));
+        assert_eq!(holds("aws_security_group", None), Fetched::Absent);
+        for kind in ["aws_of_next_year", "aws_cloudformation_stack", "awscc_rds_db_instance"] {
+            assert!(matches!(holds(kind, None), Fetched::Unknown(_)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_instance_takes_the_disks_with_it_that_do_not_say_that_they_stay() {
+        let disk = |instance: serde_json::Value| holds("aws_instance", Some(&instance)) != Fetched::Absent;
+        let stays = json!({"delete_on_termination": false});
+        let goes = json!({"delete_on_termination": true});
+        assert!(!disk(json!({"root_block_device": [stays], "ebs_block_device": [stays]})));
+        assert!(disk(json!({"root_block_device": [stays], "ebs_block_device": [stays, goes]})));
+        assert!(disk(json!({"root_block_device": [goes], "ebs_block_device": []})));
+        // Nobody says so of these.
+        assert!(disk(json!({"root_block_device": [{"volume_size": 8}]})));
+        assert!(disk(json!({"root_block_device": [], "ebs_block_device": []})) && disk(json!({})));
+    }
 }

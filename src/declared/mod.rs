@@ -6,9 +6,11 @@
 
 mod build;
 mod change;
+mod list;
 mod map;
 mod row;
 mod tables;
+mod undeclared;
 
 use serde_json::{Value as Json, json};
 
@@ -17,6 +19,7 @@ use crate::estate::{Action, Gap, Place, Reason, RegionFrom, UNKNOWN_KEY, not_col
 pub(crate) use build::{Reading, build};
 pub(crate) use change::{Change, holds, register};
 pub(crate) use tables::{kinds, sources};
+pub(crate) use undeclared::{NOT_DECLARABLE, Rule, rules};
 
 /// One thing that code declares, as it was read: a resource, or a part of one.
 #[derive(Debug)]

@@ -278,7 +278,7 @@ fn fact(change: &ResourceChange<'_>, body: &ChangeBody<'_>, action: Action, befo
         previous_address: change.previous_address.clone(),
         imported: body.importing.is_some_and(|raw| raw.get() != "null"),
         deposed: change.deposed.as_ref().map(|key| key.as_str().map_or_else(|| key.to_string(), str::to_owned)),
-        holds: holds(&change.kind).map(str::to_owned),
+        holds: holds(&change.kind, before),
         deletion_protection: flag("deletion_protection").or_else(|| flag("deletion_protection_enabled")),
         skip_final_snapshot: flag("skip_final_snapshot"),
         force_destroy: flag("force_destroy"),

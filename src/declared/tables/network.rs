@@ -2,12 +2,15 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, same};
 use super::super::row::Row;
 use super::super::{is_marked, marked, reference, unknown};
-use crate::estate::{Action, Reason, account_of};
+use super::super::undeclared::{Rule, Undeclared, nothing};
+use crate::estate::{Action, Reason, Resource, Value, account_of};
 
 const TAGS: &[&str] = &["tags_all", "tags"];
 
@@ -161,26 +164,34 @@ fn single(ctx: &Ctx<'_>) -> Json {
     })
 }
 
+/// The lists of a rule.
+const LISTS: &[&str] = &["cidr_ips", "cidr_ipv6s", "prefix_list_ids", "user_id_group_pairs"];
+
 /// Rules as AWS keeps them: those of the same protocol and ports are one.
 pub(in crate::declared) fn merge_rules(properties: &mut Row) {
     for direction in ["ip_permissions", "ip_permissions_egress"] {
         let Some(Json::Array(rules)) = properties.get_mut(direction) else { continue };
         let mut merged: Vec<Json> = Vec::new();
-        for rule in std::mem::take(rules) {
-            let same = |other: &&mut Json| {
-                ["ip_protocol", "from_port", "to_port"].iter().all(|key| !is_marked(&rule) && other.get(key) == rule.get(key))
-            };
-            let Some(earlier) = merged.iter_mut().find(same) else {
+        // Protocol and ports → position, and what each list of the rule holds.
+        let mut places: HashMap<Json, (usize, HashSet<(&str, Json)>)> = HashMap::new();
+        for mut rule in std::mem::take(rules) {
+            if is_marked(&rule) {
                 merged.push(rule);
                 continue;
-            };
-            for key in ["cidr_ips", "cidr_ipv6s", "prefix_list_ids", "user_id_group_pairs"] {
-                let (Some(Json::Array(into)), Some(Json::Array(from))) = (earlier.get_mut(key), rule.get(key)) else { continue };
-                for item in from {
-                    if !into.contains(item) {
-                        into.push(item.clone());
-                    }
+            }
+            let key: Json = ["ip_protocol", "from_port", "to_port"].iter().map(|key| rule.get(*key).cloned().unwrap_or_default()).collect();
+            let (at, held) = places.entry(key).or_insert((merged.len(), HashSet::new()));
+            let is_first = *at == merged.len();
+            for list in LISTS {
+                let Some(Json::Array(own)) = rule.get_mut(*list) else { continue };
+                if is_first {
+                    held.extend(own.iter().map(|item| (*list, item.clone())));
+                } else if let Some(Json::Array(into)) = merged[*at].get_mut(*list) {
+                    into.extend(std::mem::take(own).into_iter().filter(|item| held.insert((*list, item.clone()))));
                 }
+            }
+            if is_first {
+                merged.push(rule);
             }
         }
         *rules = merged;
@@ -484,6 +495,11 @@ pub(super) const MAPPINGS: &[Mapping] = &[
     },
 ];
 
+/// Public access to the whole account may be blocked, which nobody reads here.
+fn off(value: &Value, resource: &Resource) -> bool {
+    nothing(value, resource) || matches!(value, Value::String(mode) if &**mode == "off")
+}
+
 const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];
 const TABLES: &[&str] = &["aws_route_table", "aws_default_route_table"];
 
@@ -534,7 +550,7 @@ pub(super) const PARTS: &[Part] = &[
         key: "route_table_id",
         whole: &["id"],
         optional: false,
-        adds: Adds::Nothing,
+        adds: Adds::Fields(&[call("main", |ctx| json!(ctx.object.action != Some(Action::Delete)))]),
     },
     Part {
         from: "aws_vpc_ipv4_cidr_block_association",
@@ -567,5 +583,70 @@ pub(super) const PARTS: &[Part] = &[
         whole: &["id"],
         optional: false,
         adds: Adds::Nothing,
+    },
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::EC2::FlowLog",
+        properties: &[
+            ("creation_time", Rule::OfAws),
+            ("deliver_logs_error_message", Rule::OfAws),
+            ("deliver_logs_status", Rule::OfAws),
+            ("flow_log_status", Rule::OfAws),
+            ("log_group_name", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::RouteTable",
+        properties: &[
+            ("associations", Rule::Nothing),
+            ("main", Rule::Nothing),
+            ("associations[].state", Rule::OfAws),
+            ("routes[].state", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::SecurityGroup",
+        properties: &[
+            ("ip_permissions[].user_id_group_pairs[].peering_status", Rule::OfAws),
+            ("ip_permissions[].user_id_group_pairs[].vpc_id", Rule::OfAws),
+            ("ip_permissions[].user_id_group_pairs[].vpc_peering_connection_id", Rule::OfAws),
+            ("ip_permissions_egress[].user_id_group_pairs[].peering_status", Rule::OfAws),
+            ("ip_permissions_egress[].user_id_group_pairs[].vpc_id", Rule::OfAws),
+            ("ip_permissions_egress[].user_id_group_pairs[].vpc_peering_connection_id", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::Subnet",
+        properties: &[
+            ("internet_gateway_block_mode", Rule::Usual(off)),
+            ("state", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::TransitGatewayAttachment",
+        properties: &[
+            ("transit_gateway_route_table_id", Rule::Usual(nothing)),
+            ("association_state", Rule::OfAws),
+            ("creation_time", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::VPC",
+        properties: &[
+            ("internet_gateway_block_mode", Rule::Usual(off)),
+            ("state", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::VPCPeeringConnection",
+        properties: &[
+            ("accepter_cidr_blocks", Rule::OfAws),
+            ("accepter_ipv6_cidr_blocks", Rule::OfAws),
+            ("expiration_time", Rule::OfAws),
+            ("requester_cidr_blocks", Rule::OfAws),
+            ("requester_ipv6_cidr_blocks", Rule::OfAws),
+        ],
     },
 ];
