@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::estate::{Estate, Fetched, Gap, Reason, Record, Resource, UNKNOWN_TAG, Value};
+use crate::declared::{AWS_KEY, Rule, rules};
+use crate::estate::{Estate, Fetched, Gap, Reason, Record, Resource, UNKNOWN_TAG, Value, out_of_reach};
 
 /// A property that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -60,6 +61,9 @@ const ABSENT_MEANS: &[(&str, &str, &str)] =
 const GROWS: &[(&str, &str)] =
     &[("AWS::ElasticLoadBalancingV2::TargetGroup", "targets"), ("AWS::ElasticLoadBalancingV2::TargetGroup", "target_instance_ids")];
 
+/// What AWS gives anew with each start.
+const RENEWED: &[(&str, &str)] = &[("AWS::EC2::Instance", "public_ip_address")];
+
 /// Elements of lists that AWS adds by itself, and no code declares.
 fn of_aws(kind: &str, field: &str, element: &Value) -> bool {
     let Value::Record(element) = element else { return false };
@@ -72,6 +76,8 @@ fn of_aws(kind: &str, field: &str, element: &Value) -> bool {
         ("AWS::EC2::RouteTable", "routes") => {
             text("gateway_id") == Some("local") || matches!(text("origin"), Some("EnableVgwRoutePropagation" | "Advertisement"))
         }
+        // That a table is the main one is a property of its own.
+        ("AWS::EC2::RouteTable", "associations") => element.get("main") == Some(&Value::Bool(true)),
         _ => false,
     }
 }
@@ -132,10 +138,11 @@ pub(crate) fn compare(declared: &Resource, seen: &Resource, keys: &Keys, of: Of)
                 continue;
             }
             if let Value::Unknown(gap) = ours {
-                // A value that is set and hidden may differ; what the code leaves to AWS cannot.
-                let hides = days || (of == Of::Code && matches!(gap.reason, Reason::Sensitive | Reason::NotCollected));
-                if hides {
-                    found.unread.push(Unread { attribute: field.name.clone(), gap: Arc::clone(gap) });
+                match of {
+                    Of::Days => found.unread.push(Unread { attribute: field.name.clone(), gap: Arc::clone(gap) }),
+                    Of::Code => undeclared(&field.name, gap, theirs, seen, keys, &mut found),
+                    // What a plan does not say it leaves as it is.
+                    Of::Plan => {}
                 }
                 continue;
             }
@@ -150,14 +157,20 @@ pub(crate) fn compare(declared: &Resource, seen: &Resource, keys: &Keys, of: Of)
             if !days && ((means(ours) && *theirs == Value::Null) || (means(theirs) && *ours == Value::Null)) {
                 continue;
             }
-            let theirs = match theirs {
-                Value::List(items) if !days && items.iter().any(|item| of_aws(kind, &field.name, item)) => {
-                    &Value::List(items.iter().filter(|item| !of_aws(kind, &field.name, item)).cloned().collect())
+            if !days && RENEWED.contains(&(kind, field.name.as_str())) && *theirs != Value::Null {
+                if *ours == Value::Null && of == Of::Code {
+                    let subject = format!("{}: {} has come to be since the state was written", declared.name, field.name);
+                    let gap = out_of_reach(declared.kind.service, &seen.account, &seen.region, &subject);
+                    found.unread.push(Unread { attribute: field.name.clone(), gap: Arc::new(gap) });
                 }
-                other => other,
-            };
+                continue;
+            }
+            let theirs = if days { theirs } else { &without_aws(kind, &field.name, theirs) };
             let of = if of == Of::Code && GROWS.contains(&(kind, field.name.as_str())) { Of::Plan } else { of };
             values(&field.name, ours, theirs, keys, of, &mut found);
+            if of == Of::Code {
+                left_open(kind, &mut field.name.clone(), ours, seen, &mut found);
+            }
         }
     }
     if let (Some(_), Fetched::Unknown(gap)) = (tags(declared), &seen.tags) {
@@ -175,6 +188,97 @@ pub(crate) fn compare(declared: &Resource, seen: &Resource, keys: &Keys, of: Of)
         }
     }
     found
+}
+
+/// What drift makes of a property that the state does not say.
+fn undeclared(property: &str, gap: &Arc<Gap>, theirs: &Value, seen: &Resource, keys: &Keys, found: &mut Comparison) {
+    let kind = seen.kind.name.as_str();
+    // What is hidden may differ, whatever it is.
+    let rules = if gap.reason == Reason::Sensitive { &[][..] } else { rules(kind, property) };
+    // Nobody configured it, or could have with this type of the code.
+    let left_out = matches!(gap.reason, Reason::NotInPlan | Reason::AwsDecides);
+    let not_compared = |gap: &Arc<Gap>| Unread { attribute: property.to_owned(), gap: Arc::clone(gap) };
+    let aws_key = gap.code.as_deref().filter(|code| *code == AWS_KEY).and(gap.subject.as_deref());
+    for rule in rules {
+        let nobody_did = match rule {
+            Rule::OfAws => return,
+            _ if !left_out => continue,
+            _ if theirs.is_unknown() => break,
+            Rule::Nothing => is_nothing(theirs),
+            Rule::NothingOr(word) => is_nothing(theirs) || matches!(theirs, Value::String(text) if **text == **word),
+            Rule::NothingBut(usual) => is_nothing(theirs) || usual(theirs, seen),
+            Rule::Usual(usual) if usual(theirs, seen) => true,
+            Rule::Usual(_) => break,
+        };
+        found.compared += 1;
+        if !nobody_did {
+            let seen = without_aws(kind, property, theirs);
+            if !is_nothing(&seen) {
+                let seen = serde_json::to_value(&seen).unwrap_or_default();
+                found.differences.push(Difference { attribute: property.to_owned(), declared: Json::Null, seen });
+            }
+        }
+        return;
+    }
+    match (theirs, aws_key) {
+        (Value::Unknown(theirs), _) => found.unread.push(not_compared(theirs)),
+        // What was to come to be when the state was written is empty in it, and there is nothing.
+        (theirs, _) if gap.reason == Reason::AfterApply && is_nothing(theirs) => found.compared += 1,
+        // The key of AWS for the service, by its alias.
+        (Value::String(_), Some(alias)) if keys.arns.contains_key(alias) => {
+            found.compared += 1;
+            values(property, &Value::string(alias), theirs, keys, Of::Code, found);
+        }
+        _ => found.unread.push(not_compared(gap)),
+    }
+}
+
+/// A list without the elements that AWS adds by itself.
+fn without_aws(kind: &str, field: &str, value: &Value) -> Value {
+    match value {
+        Value::List(items) if items.iter().any(|item| of_aws(kind, field, item)) => {
+            Value::List(items.iter().filter(|item| !of_aws(kind, field, item)).cloned().collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Members of what is declared that the state does not say. An unknown element of a list is none: it is compared with what
+/// AWS has more.
+fn left_open(kind: &str, path: &mut String, ours: &Value, seen: &Resource, found: &mut Comparison) {
+    match ours {
+        Value::Unknown(gap) => {
+            if found.unread.iter().any(|unread| unread.attribute == *path) {
+                return;
+            }
+            let decided = |rule: &Rule| match rule {
+                Rule::OfAws => true,
+                Rule::Nothing | Rule::NothingOr(_) => seen.values_at(path).iter().all(is_nothing),
+                Rule::NothingBut(usual) | Rule::Usual(usual) => {
+                    seen.values_at(path).iter().all(|value| is_nothing(value) || (!value.is_unknown() && usual(value, seen)))
+                }
+            };
+            if gap.reason == Reason::Sensitive || !rules(kind, path).iter().any(decided) {
+                found.unread.push(Unread { attribute: path.clone(), gap: Arc::clone(gap) });
+            }
+        }
+        Value::Record(record) => {
+            let len = path.len();
+            for (field, value) in record.ty.fields.iter().zip(&record.values) {
+                path.push('.');
+                path.push_str(&field.name);
+                left_open(kind, path, value, seen, found);
+                path.truncate(len);
+            }
+        }
+        Value::List(items) => {
+            let len = path.len();
+            path.push_str("[]");
+            items.iter().filter(|item| !item.is_unknown()).for_each(|item| left_open(kind, path, item, seen, found));
+            path.truncate(len);
+        }
+        _ => {}
+    }
 }
 
 fn tags(resource: &Resource) -> Option<BTreeMap<&str, &str>> {
@@ -261,18 +365,98 @@ fn more<'v>(ours: &'v [Value], theirs: &[Value], keys: &Keys) -> Option<&'v Arc<
     (!left_over(ours, theirs, keys).1.is_empty()).then_some(gap)
 }
 
-/// The known elements of either list that are not in the other.
+/// The known elements of either list that are not in the other. Those of which everything is known are looked up by how they are
+/// written; those of which something is not, by the members that are.
 fn left_over<'v>(ours: &'v [Value], theirs: &'v [Value], keys: &Keys) -> (Vec<&'v Value>, Vec<&'v Value>) {
-    let known = |list: &'v [Value]| list.iter().filter(|item| !item.is_unknown());
-    let mut left: Vec<&Value> = known(theirs).collect();
-    let mut alone = Vec::new();
-    for value in known(ours) {
-        match left.iter().position(|other| same(value, other, keys)) {
-            Some(at) => drop(left.swap_remove(at)),
-            None => alone.push(value),
+    let theirs: Vec<&Value> = theirs.iter().filter(|item| !item.is_unknown()).collect();
+    let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut part_known = Vec::new();
+    for (at, item) in theirs.iter().enumerate() {
+        match written(item, keys) {
+            Some(text) => places.entry(text).or_default().push(at),
+            None => part_known.push(at),
         }
     }
-    (alone, left)
+    let mut met = vec![false; theirs.len()];
+    let mut later = Vec::new();
+    for item in ours.iter().filter(|item| !item.is_unknown()) {
+        let text = written(item, keys);
+        match text.as_ref().and_then(|text| places.get_mut(text)?.pop()) {
+            Some(at) => met[at] = true,
+            None => later.push((item, text.is_some())),
+        }
+    }
+    // By the members that are known: which those are → how they are written → positions.
+    let mut by_members: HashMap<Vec<bool>, HashMap<String, Vec<usize>>> = HashMap::new();
+    let mut alone = Vec::new();
+    for (item, is_known) in later {
+        let found = match item {
+            // What is known of it is no element as it is: only one that is known in part may be it.
+            _ if is_known => part_known.iter().copied().find(|at| !met[*at] && same(item, theirs[*at], keys)),
+            Value::Record(record) => {
+                let known: Vec<bool> = record.values.iter().map(|value| written(value, keys).is_some()).collect();
+                let index = by_members.entry(known.clone()).or_insert_with(|| {
+                    let mut index: HashMap<String, Vec<usize>> = HashMap::new();
+                    for (at, other) in theirs.iter().enumerate() {
+                        if let Some(text) = members(other, &known, keys) {
+                            index.entry(text).or_default().push(at);
+                        }
+                    }
+                    index
+                });
+                let candidates = members(item, &known, keys).and_then(|text| index.get_mut(&text));
+                let found = candidates.and_then(|places| {
+                    places.retain(|at| !met[*at]);
+                    places.iter().copied().find(|at| same(item, theirs[*at], keys))
+                });
+                found.or_else(|| part_known.iter().copied().find(|at| !met[*at] && same(item, theirs[*at], keys)))
+            }
+            _ => (0..theirs.len()).find(|at| !met[*at] && same(item, theirs[*at], keys)),
+        };
+        match found {
+            Some(at) => met[at] = true,
+            None => alone.push(item),
+        }
+    }
+    (alone, theirs.into_iter().zip(met).filter(|(_, met)| !met).map(|(item, _)| item).collect())
+}
+
+/// How the members of a record are written that `known` picks.
+fn members(value: &Value, known: &[bool], keys: &Keys) -> Option<String> {
+    let Value::Record(record) = value else { return None };
+    let picked = record.values.iter().zip(known).filter(|(_, known)| **known);
+    picked.map(|(value, _)| written(value, keys)).collect::<Option<Vec<String>>>().map(|texts| texts.join(","))
+}
+
+/// One way to write a value for all the ways in which it is the same setting (as `same` has it); none where something of it is
+/// not known.
+fn written(value: &Value, keys: &Keys) -> Option<String> {
+    if is_nothing(value) {
+        return Some("-".to_owned());
+    }
+    Some(match value {
+        Value::Unknown(_) => return None,
+        Value::String(text) => match (keys.arns.get(text), account_of_principal(text)) {
+            (Some(arn), _) => format!("{arn:?}"),
+            (None, Some(account)) => format!("AWS:{account}"),
+            (None, None) => format!("{:?}", text.trim_end_matches(":*")),
+        },
+        Value::Timestamp(time) => time.as_second().to_string(),
+        Value::List(items) => {
+            let mut all = items.iter().map(|item| written(item, keys)).collect::<Option<Vec<String>>>()?;
+            all.sort_unstable();
+            format!("[{}]", all.join(","))
+        }
+        Value::Map(map) => {
+            let all = map.iter().map(|(key, value)| Some(format!("{key:?}:{}", written(value, keys)?))).collect::<Option<Vec<String>>>()?;
+            format!("{{{}}}", all.join(","))
+        }
+        Value::Record(record) => {
+            let all = record.values.iter().map(|value| written(value, keys)).collect::<Option<Vec<String>>>()?;
+            format!("({})", all.join(","))
+        }
+        other => format!("{other:?}"),
+    })
 }
 
 /// The first gap in a value.
@@ -306,16 +490,15 @@ fn same(ours: &Value, theirs: &Value, keys: &Keys) -> bool {
 
 /// An account as a principal is written as its root or by its number.
 fn documents(a: &str, b: &str) -> bool {
-    let account = |text: &str| -> Option<String> {
-        let text = text.strip_prefix("AWS:")?;
-        let digits = |t: &str| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit());
-        if digits(text) {
-            return Some(text.to_owned());
-        }
-        let rest = text.strip_prefix("arn:")?.split_once(":iam::")?.1.strip_suffix(":root")?;
-        digits(rest).then(|| rest.to_owned())
-    };
-    account(a).is_some_and(|a| account(b).as_ref() == Some(&a))
+    account_of_principal(a).is_some_and(|a| account_of_principal(b) == Some(a))
+}
+
+/// The account, if a principal is one.
+fn account_of_principal(text: &str) -> Option<&str> {
+    let text = text.strip_prefix("AWS:")?;
+    let digits = |t: &&str| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit());
+    let root = || text.strip_prefix("arn:")?.split_once(":iam::")?.1.strip_suffix(":root");
+    Some(text).filter(digits).or_else(|| root().filter(digits))
 }
 
 /// Lists are sets here: AWS and Terraform order them as they like. An unknown element may stand for

@@ -14,9 +14,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::declared::NOT_DECLARABLE;
 use crate::estate::{
     CODE, Coverage, Estate, Fetched, Gap, Listing, NewResource, Properties, Reach, Registry, Required, Resource, UNKNOWN_ACCOUNT,
-    UNKNOWN_REGION, out_of_reach, reach,
+    UNKNOWN_REGION, not_collected, out_of_reach, reach,
 };
 
 pub(crate) use change::{Change as EstateChange, changes};
@@ -44,6 +45,8 @@ pub(crate) enum Status {
     Twice,
     /// Nobody can say: it was not looked for, or not everywhere.
     Unknown,
+    /// It is of a type that no table reads: it is declared or there, and was not compared.
+    NotCompared,
 }
 
 impl Status {
@@ -58,6 +61,7 @@ impl Status {
             Self::Owned => "owned",
             Self::Twice => "twice",
             Self::Unknown => "unknown",
+            Self::NotCompared => "not-compared",
         }
     }
 
@@ -68,7 +72,7 @@ impl Status {
 
     /// Whether it leaves something that nobody can say.
     pub(crate) fn is_open(self) -> bool {
-        matches!(self, Self::Unread | Self::Unknown)
+        matches!(self, Self::Unread | Self::Unknown | Self::NotCompared)
     }
 }
 
@@ -100,7 +104,8 @@ pub(crate) struct Drift {
     pub(crate) entries: Vec<Entry>,
     /// Properties that were compared, over all resources.
     pub(crate) compared: u64,
-    /// Resources that AWS has, of types that no table of the code reads, by type.
+    /// Resources that AWS has, of types that no table of the code reads, by type; those that code could declare are entries
+    /// as well.
     pub(crate) not_covered: BTreeMap<String, u64>,
     /// Rules that accepted some of the differences of a resource, by position.
     pub(crate) partly: Vec<usize>,
@@ -109,6 +114,10 @@ pub(crate) struct Drift {
 }
 
 impl Entry {
+    fn new(status: Status, declared: Option<usize>, seen: Option<usize>) -> Self {
+        Self { status, declared, seen, differences: Vec::new(), unread: Vec::new(), owner: None, gap: None, ignored: None }
+    }
+
     /// Gives what is there the status that what was found of it calls for.
     fn settle(&mut self) {
         self.status = match (self.differences.is_empty(), self.unread.is_empty()) {
@@ -148,8 +157,14 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
         by_id.entry((&resource.kind.name, &resource.id)).or_default().push(at);
     }
     let mut matched: HashMap<usize, usize> = HashMap::new();
+    let mut parts_only: HashMap<usize, usize> = HashMap::new();
     for (number, resource) in declared.resources.iter().enumerate() {
         if resource.kind.service == CODE {
+            let what = resource.declared.as_ref().map(|d| &d.source_type);
+            drift.entries.extend(what.map(|what| {
+                let gap = not_collected("code", &resource.account, &resource.region, &format!("this program does not read {what}"));
+                Entry { gap: Some(Arc::new(gap)), ..Entry::new(Status::NotCompared, Some(number), None) }
+            }));
             continue;
         }
         let kind = resource.kind.name.as_str();
@@ -163,17 +178,16 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
         let namesakes = by_id.get(&(kind, &*resource.id)).map_or(&[][..], Vec::as_slice);
         let of_that_id = || namesakes.iter().copied().find(|at| means(at) == Some(true));
         let found = by_arn.get(&(kind, &*resource.arn)).copied().or_else(of_that_id);
-        let mut entry = Entry {
-            status: Status::InSync,
-            declared: Some(number),
-            seen: found,
-            differences: Vec::new(),
-            unread: Vec::new(),
-            owner: None,
-            gap: None,
-            ignored: None,
-        };
+        let mut entry = Entry::new(Status::InSync, Some(number), found);
         match found {
+            Some(at) if is_of_parts(resource) => {
+                // The rest of it is declared elsewhere in the code, or by nobody.
+                parts_only.entry(at).or_insert(drift.entries.len());
+                let Comparison { differences, compared, .. } = compare(resource, &seen.resources[at], &keys, Of::Code);
+                drift.compared += compared;
+                entry.differences = differences;
+                entry.settle();
+            }
             Some(at) => {
                 let earlier = matched.insert(at, number);
                 let partial = |resource: &Resource| resource.declared.as_ref().is_some_and(|d| d.partial);
@@ -199,6 +213,7 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
         }
         drift.entries.push(entry);
     }
+    parts_only.retain(|at, _| !matched.contains_key(at));
     let owners = owners(seen, &matched);
     for (at, resource) in seen.resources.iter().enumerate() {
         if matched.contains_key(&at) || resource.kind.service == CODE {
@@ -206,6 +221,12 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
         }
         if !kinds.contains(resource.kind.name.as_str()) {
             *drift.not_covered.entry(resource.kind.name.clone()).or_default() += 1;
+            let own = resource.provided_by_aws.known().is_some() || owners.contains_key(&at);
+            if !own && !NOT_DECLARABLE.contains(&resource.kind.name.as_str()) {
+                let what = format!("no code that this program reads declares {}", resource.kind.name);
+                let gap = Arc::new(not_collected("code", &resource.account, &resource.region, &what));
+                drift.entries.push(Entry { gap: Some(gap), ..Entry::new(Status::NotCompared, None, Some(at)) });
+            }
             continue;
         }
         let (status, owner, gap) = match (&resource.provided_by_aws, owners.get(&at)) {
@@ -219,9 +240,14 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
                 Fetched::Known(_) | Fetched::Absent => (Status::Unmanaged, None, None),
             },
         };
-        let entry =
-            Entry { status, declared: None, seen: Some(at), differences: Vec::new(), unread: Vec::new(), owner, gap, ignored: None };
-        drift.entries.push(entry);
+        match parts_only.get(&at) {
+            // Of what only parts are declared the rest is declared by nobody.
+            Some(entry) => {
+                let entry = &mut drift.entries[*entry];
+                (entry.status, entry.owner, entry.gap) = (status, owner, gap);
+            }
+            None => drift.entries.push(Entry { owner, gap, ..Entry::new(status, None, Some(at)) }),
+        }
     }
     // What was never listed may hold anything.
     for kind in kinds {
@@ -238,6 +264,11 @@ pub(crate) fn drift(declared: &Estate, seen: &Estate, kinds: &BTreeSet<&str>, ig
     drift.gaps.extend(seen.run.accounts.iter().filter_map(|a| a.gap.clone().map(Arc::new)));
     ignore::apply(ignores, declared, seen, &mut drift, at);
     drift
+}
+
+/// Whether only parts of a resource are declared: rules of a group, a policy that is attached to a role.
+fn is_of_parts(resource: &Resource) -> bool {
+    resource.declared.as_ref().is_some_and(|declared| declared.partial && !declared.parts.is_empty())
 }
 
 /// Why something cannot be looked for: the code does not say by which name AWS knows it, or not where.
@@ -324,7 +355,7 @@ pub(crate) fn add_facts(drift: &Drift, declared: &Estate, seen: &mut Estate, ign
             Status::InSync => Fetched::Known(true),
             Status::Changed | Status::Twice => Fetched::Known(false),
             Status::Unread => entry.unread.first().map_or(Fetched::Absent, |unread| Fetched::Unknown(Arc::clone(&unread.gap))),
-            Status::Missing | Status::Unmanaged | Status::Owned | Status::Unknown => Fetched::Absent,
+            Status::Missing | Status::Unmanaged | Status::Owned | Status::Unknown | Status::NotCompared => Fetched::Absent,
         };
         let properties = DriftFact {
             resource_type: shown.kind.name.clone(),

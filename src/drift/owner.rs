@@ -68,7 +68,7 @@ pub(crate) fn owners(estate: &Estate, matched: &HashMap<usize, usize>) -> HashMa
                 Value::String(id) => ids.get(&(*whole, &*id)).copied(),
                 _ => None,
             });
-            if let Some(held) = held.filter(|_| condition(resource)) {
+            if let Some(held) = held.filter(|held| condition(resource, &estate.resources[*held])) {
                 // Where nobody declares the whole, the whole is told: that is enough.
                 let whole = &estate.resources[held];
                 owners.insert(at, Owner::new("part", format!("part of {} {}", whole.kind.name, whole.id), true));
@@ -101,21 +101,27 @@ fn routes_locally_only(table: &Resource) -> bool {
     records(table.property("routes")).is_some_and(|routes| routes.iter().all(local))
 }
 
-type Condition = fn(&Resource) -> bool;
+/// Whether it came with the other thing, which is given as well.
+type Condition = fn(&Resource, &Resource) -> bool;
 
-fn always(_: &Resource) -> bool {
-    true
+/// Whether an interface is the one that an instance was made with: it has the address of the instance. Another one was attached.
+fn is_primary(interface: &Resource, instance: &Resource) -> bool {
+    match (interface.property("private_ip_addresses"), instance.property("private_ip_address")) {
+        (Some(Value::List(addresses)), Some(address @ Value::String(_))) => addresses.contains(address),
+        // What could not be read tells nothing.
+        _ => false,
+    }
 }
 
 /// What comes and goes with another thing: type, path to its id, type of the other, and when.
 const PART_OF: &[(&str, &str, &str, Condition)] = &[
-    ("AWS::EC2::Volume", "attachments[].instance_id", "AWS::EC2::Instance", |r| {
+    ("AWS::EC2::Volume", "attachments[].instance_id", "AWS::EC2::Instance", |r, _| {
         // A disk that came with the instance goes with it; one that was attached by hand says that it does not.
         matches!(r.property("attachments"), Some(Value::List(list)) if list.iter().any(|a| matches!(a, Value::Record(a) if a.get("delete_on_termination") != Some(&Value::Bool(false)))))
     }),
-    ("AWS::EC2::NetworkInterface", "attachment_instance_id", "AWS::EC2::Instance", always),
-    ("AWS::EC2::RouteTable", "vpc_id", "AWS::EC2::VPC", |r| r.property("main") == Some(&Value::Bool(true)) && routes_locally_only(r)),
-    ("AWS::EC2::SecurityGroup", "vpc_id", "AWS::EC2::VPC", |r| {
+    ("AWS::EC2::NetworkInterface", "attachment_instance_id", "AWS::EC2::Instance", is_primary),
+    ("AWS::EC2::RouteTable", "vpc_id", "AWS::EC2::VPC", |r, _| r.property("main") == Some(&Value::Bool(true)) && routes_locally_only(r)),
+    ("AWS::EC2::SecurityGroup", "vpc_id", "AWS::EC2::VPC", |r, _| {
         matches!(r.property("group_name"), Some(Value::String(name)) if &**name == "default") && admits_itself_only(r)
     }),
 ];

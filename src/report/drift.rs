@@ -128,8 +128,8 @@ impl<'a> DriftReport<'a> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         let run = &self.seen.run;
         let statuses = {
-            use Status::{Changed, InSync, Missing, Owned, Twice, Unknown, Unmanaged, Unread};
-            [InSync, Changed, Unread, Missing, Unmanaged, Owned, Twice, Unknown]
+            use Status::{Changed, InSync, Missing, NotCompared, Owned, Twice, Unknown, Unmanaged, Unread};
+            [InSync, Changed, Unread, Missing, Unmanaged, Owned, Twice, Unknown, NotCompared]
         };
         let mut summary: BTreeMap<&str, u64> = statuses.into_iter().map(|s| (s.as_str(), self.drift.count(s))).collect();
         summary.insert("ignored", self.drift.entries.iter().filter(|e| e.ignored.is_some()).count() as u64);
@@ -169,18 +169,21 @@ impl<'a> DriftReport<'a> {
                 .map_or_else(|| format!("{} {}", resource.account, resource.region), |declared| declared.address.clone());
             let what = format!("{}\n{}", plain(&resource.id), plain(&at));
             let kind = resource.kind.name.trim_start_matches("AWS::").to_owned();
-            let detail = match entry.status {
-                Status::Changed => entry.differences.iter().map(difference).collect::<Vec<_>>().join("\n"),
-                Status::Missing => "declared, and not there".to_owned(),
-                Status::Unmanaged => "there, and not declared".to_owned(),
-                Status::Twice => "declared more than once".to_owned(),
-                Status::InSync | Status::Unread | Status::Owned | Status::Unknown => String::new(),
+            let differences = entry.differences.iter().map(difference);
+            let said = match entry.status {
+                Status::Missing => "declared, and not there",
+                Status::Unmanaged if entry.declared.is_some() => "there, and only a part of it is declared",
+                Status::Unmanaged => "there, and not declared",
+                Status::Twice => "declared more than once",
+                Status::Changed | Status::InSync | Status::Unread | Status::Owned | Status::Unknown | Status::NotCompared => "",
             };
+            let detail = Some(said.to_owned()).filter(|said| !said.is_empty()).into_iter().chain(differences);
+            let detail = detail.collect::<Vec<_>>().join("\n");
             rows.push(vec![entry.status.as_str().to_owned(), kind, what, detail]);
         }
         let count = rows.len();
         if rows.is_empty() && self.drift.is_open() {
-            writeln!(out, "No drift in what could be read; not everything could be")?;
+            writeln!(out, "No drift in what could be compared; not everything could be")?;
         } else if rows.is_empty() {
             writeln!(out, "No drift: what is declared is there, as it is declared, and nothing else")?;
         } else {
@@ -193,11 +196,12 @@ impl<'a> DriftReport<'a> {
 
     fn foot(&self, count: usize, style: Style, out: &mut dyn Write) -> io::Result<()> {
         let mut lines = vec![format!(
-            "{count} of drift; {} in sync ({} compared), {} made by something else, {} unknown, {} ignored by rules",
+            "{count} of drift; {} in sync ({} compared), {} made by something else, {} unknown, {} not compared, {} ignored by rules",
             self.drift.count(Status::InSync),
             counted(self.drift.compared, "property", "properties"),
             self.drift.count(Status::Owned),
             self.drift.count(Status::Unknown) + self.drift.count(Status::Unread),
+            self.drift.count(Status::NotCompared),
             self.drift.entries.iter().filter(|e| e.ignored.is_some()).count(),
         )];
         let mut owners: BTreeMap<String, u64> = BTreeMap::new();
@@ -218,7 +222,9 @@ impl<'a> DriftReport<'a> {
         if !self.drift.not_covered.is_empty() {
             lines.push(format!("Seen, and not compared (types that code does not declare): {}", list(&texts(&self.drift.not_covered))));
         }
-        for entry in self.drift.entries.iter().filter(|e| (e.status.is_open() || !e.unread.is_empty()) && e.ignored.is_none()) {
+        let open = |e: &&Entry| (e.status.is_open() || !e.unread.is_empty()) && e.ignored.is_none();
+        // Those of types that are not read are told above, by type.
+        for entry in self.drift.entries.iter().filter(open).filter(|e| e.status != Status::NotCompared) {
             let resource = self.shown(entry);
             let unread = entry.unread.iter().map(|u| format!("{}: {}", u.attribute, u.gap));
             let why = entry.gap.iter().map(|gap| gap.to_string()).chain(unread).collect::<Vec<_>>().join(", ");

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, same};
 use super::super::{marked, unknown};
+use super::super::undeclared::{Rule, Undeclared};
 use crate::estate::{Action, Reason};
 
 /// Whether a mark says that nobody configured it, or that nobody could with this provider.
@@ -164,5 +165,18 @@ pub(super) const PARTS: &[Part] = &[
         whole: &["name", "id"],
         optional: false,
         adds: Adds::Items(&[("target_group_arns", |ctx| sources(ctx).into_iter().next().unwrap_or(Json::Null))]),
+    },
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::AutoScaling::AutoScalingGroup",
+        properties: &[
+            ("created_time", Rule::OfAws),
+            ("desired_capacity", Rule::OfAws),
+            ("instance_availability_zones", Rule::OfAws),
+            ("instance_ids", Rule::OfAws),
+            ("instances", Rule::OfAws),
+        ],
     },
 ];

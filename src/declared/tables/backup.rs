@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::is_marked;
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
+use super::super::undeclared::{Rule, Undeclared};
 use crate::estate::Action;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -144,3 +145,22 @@ pub(super) const PARTS: &[Part] = &[Part {
         take("min_retention_days", Take::NonZero("min_retention_days"), Unset::Null),
     ]),
 }];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::Backup::BackupPlan",
+        properties: &[
+            ("last_execution_date", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::Backup::BackupVault",
+        properties: &[
+            ("locked", Rule::Nothing),
+            ("max_retention_days", Rule::Nothing),
+            ("min_retention_days", Rule::Nothing),
+            ("lock_date", Rule::OfAws),
+            ("number_of_recovery_points", Rule::OfAws),
+        ],
+    },
+];

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, same};
 use super::super::marked;
+use super::super::undeclared::{Rule, Undeclared};
 use crate::estate::{Action, Reason};
 
 /// Whether the table is, or may be, made from another one, whose settings it may take over.
@@ -189,3 +190,19 @@ pub(super) const PARTS: &[Part] = &[Part {
     optional: false,
     adds: Adds::Items(&[("replica_regions", replica_region)]),
 }];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::DynamoDB::Table",
+        properties: &[
+            ("billing_mode", Rule::NothingOr("PROVISIONED")),
+            ("creation_date_time", Rule::OfAws),
+            ("earliest_restorable_date_time", Rule::OfAws),
+            ("global_table_version", Rule::OfAws),
+            ("latest_restorable_date_time", Rule::OfAws),
+            ("stream_enabled", Rule::OfAws),
+            ("table_id", Rule::OfAws),
+            ("table_status", Rule::OfAws),
+        ],
+    },
+];

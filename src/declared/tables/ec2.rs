@@ -5,9 +5,10 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
+use super::super::undeclared::{Rule, Undeclared, nothing};
 use super::super::{Object, PROVIDER_TAGS, is_marked, marked, reference};
 use super::network::own_account;
-use crate::estate::Reason;
+use crate::estate::{Reason, Resource, Value};
 
 const TAGS: &[&str] = &["tags_all", "tags"];
 
@@ -248,6 +249,25 @@ fn interface_type(ctx: &Ctx<'_>) -> Json {
     ctx.or("interface_type", Unset::Text("interface"))
 }
 
+/// The key that encrypts volumes where nobody chose another.
+fn key_of_ebs(value: &Value, resource: &Resource) -> bool {
+    nothing(value, resource) || matches!(value, Value::String(key) if &**key == "alias/aws/ebs")
+}
+
+/// Disks that an instance is made with go with it, unless that was changed; those that are attached later stay.
+fn came_with_an_instance(_: &Value, volume: &Resource) -> bool {
+    let device = |value: Value| matches!(&value, Value::String(name) if matches!(&**name, "/dev/sda1" | "/dev/xvda"));
+    volume.values_at("attachments[].device").into_iter().all(device)
+}
+
+/// The first address: only that is among what AWS shows of the instance itself.
+fn ipv6_address(ctx: &Ctx<'_>) -> Json {
+    match ctx.or("ipv6_addresses", Unset::Output) {
+        Json::Array(addresses) => addresses.into_iter().next().unwrap_or_default(),
+        mark => mark,
+    }
+}
+
 pub(super) const MAPPINGS: &[Mapping] = &[
     Mapping {
         from: "aws_ebs_volume",
@@ -352,7 +372,9 @@ pub(super) const MAPPINGS: &[Mapping] = &[
             same("key_name", Unset::Null),
             call("monitoring_state", monitoring),
             call("operator_principal", |_| Json::Null),
+            call("ipv6_address", ipv6_address),
             at("private_ip_address", "private_ip", Unset::Output),
+            at("public_ip_address", "public_ip", Unset::Null),
             call("security_group_ids", groups),
             same("source_dest_check", Unset::True),
             same("subnet_id", Unset::Output),
@@ -414,5 +436,78 @@ pub(super) const PARTS: &[Part] = &[
         whole: &["id"],
         optional: false,
         adds: Adds::Items(&[("group_ids", |ctx| ctx.or("security_group_id", Unset::Output))]),
+    },
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::EC2::EBSEncryptionByDefault",
+        properties: &[
+            ("ebs_default_kms_key_id", Rule::Usual(key_of_ebs)),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::Image",
+        properties: &[
+            ("launch_permissions", Rule::Nothing),
+            ("creation_date", Rule::OfAws),
+            ("platform", Rule::OfAws),
+            ("platform_details", Rule::OfAws),
+            ("source_image_id", Rule::OfAws),
+            ("source_image_region", Rule::OfAws),
+            ("source_instance_id", Rule::OfAws),
+            ("state", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::Instance",
+        properties: &[
+            ("availability_zone_id", Rule::OfAws),
+            ("launch_time", Rule::OfAws),
+            ("network_interface_ids", Rule::OfAws),
+            ("platform", Rule::OfAws),
+            ("platform_details", Rule::OfAws),
+            ("state_name", Rule::OfAws),
+            ("volume_ids", Rule::OfAws),
+            ("vpc_id", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::NetworkInterface",
+        properties: &[
+            ("public_ip", Rule::Usual(nothing)),
+            ("public_ips", Rule::Usual(nothing)),
+            ("attachment_instance_owner_id", Rule::OfAws),
+            ("attachment_status", Rule::OfAws),
+            ("availability_zone", Rule::OfAws),
+            ("requester_id", Rule::OfAws),
+            ("status", Rule::OfAws),
+            ("vpc_id", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::Snapshot",
+        properties: &[
+            ("create_volume_permissions", Rule::Nothing),
+            ("public", Rule::Nothing),
+            ("completion_time", Rule::OfAws),
+            ("progress", Rule::OfAws),
+            ("start_time", Rule::OfAws),
+            ("state", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::EC2::Volume",
+        properties: &[
+            ("attachments", Rule::Nothing),
+            ("attachments[].delete_on_termination", Rule::NothingBut(came_with_an_instance)),
+            ("attachments[].associated_resource", Rule::OfAws),
+            ("attachments[].device", Rule::OfAws),
+            ("attachments[].state", Rule::OfAws),
+            ("create_time", Rule::OfAws),
+            ("snapshot_id", Rule::OfAws),
+            ("source_volume_id", Rule::OfAws),
+            ("state", Rule::OfAws),
+        ],
     },
 ];

@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
 use super::super::unknown;
-use crate::estate::Reason;
+use super::super::undeclared::{Rule, Undeclared};
+use crate::estate::{Reason, Resource, Value};
 
 /// What is known of a new file system only.
 fn when_new(ctx: &Ctx<'_>, path: &str, json: Json) -> Json {
@@ -41,6 +42,17 @@ fn backup_policy(ctx: &Ctx<'_>) -> Json {
         return unknown(Reason::AwsDecides, format!("{}: automatic backups", ctx.object.address));
     }
     when_new(ctx, "backup_policy", Json::Null)
+}
+
+/// Automatic backups as AWS leaves them: only a file system of one zone has them.
+fn none_or_of_one_zone(value: &Value, file_system: &Resource) -> bool {
+    match value {
+        Value::String(status) if &**status == "ENABLED" => {
+            !matches!(file_system.property("availability_zone_name"), Some(Value::Null) | None)
+        }
+        Value::String(status) => &**status == "DISABLED",
+        _ => false,
+    }
 }
 
 fn mount_target(ctx: &Ctx<'_>) -> Json {
@@ -125,5 +137,23 @@ pub(super) const PARTS: &[Part] = &[
         whole: &["id"],
         optional: false,
         adds: Adds::Fields(&[call("replication_destinations", destinations)]),
+    },
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::EFS::FileSystem",
+        properties: &[
+            ("backup_policy_status", Rule::NothingBut(none_or_of_one_zone)),
+            ("mount_targets", Rule::Nothing),
+            ("policy", Rule::Nothing),
+            ("replication_destinations", Rule::Nothing),
+            ("creation_time", Rule::OfAws),
+            ("life_cycle_state", Rule::OfAws),
+            ("mount_targets[].vpc_id", Rule::OfAws),
+            ("replication_destinations[].last_replicated_timestamp", Rule::OfAws),
+            ("replication_destinations[].status", Rule::OfAws),
+            ("vpc_ids", Rule::OfAws),
+        ],
     },
 ];

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Field, Got, Mapping, Part, Take, Unset, at, call, same, take};
 use super::super::{is_marked, marked, unknown};
+use super::super::undeclared::{Rule, Undeclared};
 use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -300,3 +301,25 @@ pub(super) const MAPPINGS: &[Mapping] = &[
 ];
 
 pub(super) const PARTS: &[Part] = &[attachment("aws_lb_target_group_attachment"), attachment("aws_alb_target_group_attachment")];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        properties: &[
+            ("availability_zones", Rule::OfAws),
+            ("created_time", Rule::OfAws),
+            ("state_code", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::ElasticLoadBalancingV2::TargetGroup",
+        properties: &[
+            ("load_balancer_arns", Rule::OfAws),
+            ("target_instance_ids", Rule::OfAws),
+            ("targets", Rule::OfAws),
+            ("targets[].availability_zone", Rule::OfAws),
+            ("targets[].port", Rule::OfAws),
+            ("targets[].state", Rule::OfAws),
+        ],
+    },
+];

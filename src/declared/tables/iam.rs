@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, document, same, take};
 use super::super::{is_marked, marked};
+use super::super::undeclared::{Rule, Undeclared};
 use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -176,4 +177,49 @@ pub(super) const PARTS: &[Part] = &[
     part("aws_iam_group_policy_attachment", GROUP, "group", ATTACHED),
     part("aws_iam_group_policies_exclusive", GROUP, "group_name", Adds::Nothing),
     part("aws_iam_group_policy_attachments_exclusive", GROUP, "group_name", Adds::Nothing),
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::IAM::Group",
+        properties: &[
+            ("attached_customer_managed_policies", Rule::Nothing),
+            ("attached_managed_policies", Rule::Nothing),
+            ("group_policies", Rule::Nothing),
+            ("create_date", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::IAM::ManagedPolicy",
+        properties: &[
+            ("attachment_count", Rule::OfAws),
+            ("create_date", Rule::OfAws),
+            ("default_version_id", Rule::OfAws),
+            ("is_attachable", Rule::OfAws),
+            ("permissions_boundary_usage_count", Rule::OfAws),
+            ("update_date", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::IAM::Role",
+        properties: &[
+            ("attached_customer_managed_policies", Rule::Nothing),
+            ("attached_managed_policies", Rule::Nothing),
+            ("instance_profile_arns", Rule::Nothing),
+            ("role_policies", Rule::Nothing),
+            ("create_date", Rule::OfAws),
+            ("last_used_date", Rule::OfAws),
+            ("last_used_region", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::IAM::User",
+        properties: &[
+            ("attached_customer_managed_policies", Rule::Nothing),
+            ("attached_managed_policies", Rule::Nothing),
+            ("group_names", Rule::Nothing),
+            ("user_policies", Rule::Nothing),
+            ("create_date", Rule::OfAws),
+        ],
+    },
 ];

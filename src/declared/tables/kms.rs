@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Field, Got, Mapping, Part, Take, Unset, at, call, document, same, take};
 use super::super::marked;
-use crate::estate::Reason;
+use super::super::undeclared::{Rule, Undeclared};
+use crate::estate::{Reason, Resource, Value};
 
 const TAGS: &[&str] = &["tags_all", "tags"];
 const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
@@ -87,6 +88,11 @@ fn rotation_period(ctx: &Ctx<'_>) -> Json {
         Json::Bool(false) | Json::Null => Json::Null,
         mark => mark,
     }
+}
+
+/// The period that KMS takes where nobody says another.
+fn a_year(value: &Value, _: &Resource) -> bool {
+    matches!(value, Value::Null | Value::Int(365))
 }
 
 fn own_region(ctx: &Ctx<'_>) -> Json {
@@ -277,5 +283,19 @@ pub(super) const PARTS: &[Part] = &[
         // Without it the key has the policy that the provider puts in its place, or keeps this one.
         optional: false,
         adds: Adds::Fields(&[take("policy", Take::Document("policy"), Unset::Decided)]),
+    },
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::KMS::Key",
+        properties: &[
+            ("alias_arns", Rule::Nothing),
+            ("aliases", Rule::Nothing),
+            ("deletion_date", Rule::Nothing),
+            ("creation_date", Rule::OfAws),
+            ("replica_regions", Rule::OfAws),
+            ("rotation_period_in_days", Rule::Usual(a_year)),
+        ],
     },
 ];

@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 
 use super::Object;
 use super::map::{Mapping, Part};
+use super::undeclared::Undeclared;
 
 pub(super) use network::merge_rules;
 
@@ -51,6 +52,26 @@ pub(crate) static PARTS: &[&[Part]] = &[
     rds::PARTS,
     s3::PARTS,
 ];
+
+/// What a state may not say of each type.
+static UNDECLARED: &[&[Undeclared]] = &[
+    autoscaling::UNDECLARED,
+    backup::UNDECLARED,
+    dynamodb::UNDECLARED,
+    ec2::UNDECLARED,
+    efs::UNDECLARED,
+    elbv2::UNDECLARED,
+    iam::UNDECLARED,
+    kms::UNDECLARED,
+    network::UNDECLARED,
+    rds::UNDECLARED,
+    s3::UNDECLARED,
+];
+
+/// What a state may not say, type by type.
+pub(super) fn undeclared() -> impl Iterator<Item = &'static Undeclared> {
+    UNDECLARED.iter().flat_map(|tables| tables.iter())
+}
 
 static BY_TYPE: LazyLock<HashMap<&str, &'static Mapping>> =
     LazyLock::new(|| MAPPINGS.iter().flat_map(|tables| tables.iter()).map(|m| (m.from, m)).collect());

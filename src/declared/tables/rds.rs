@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
 use super::super::{AWS_KEY, reference};
+use super::super::undeclared::{Rule, Undeclared};
 use crate::estate::{Action, Reason};
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -531,5 +532,61 @@ pub(super) const PARTS: &[Part] = &[
         whole: &["cluster_identifier", "id"],
         optional: false,
         adds: Adds::Nothing,
+    },
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::RDS::DBCluster",
+        properties: &[
+            ("engine_mode", Rule::NothingOr("provisioned")),
+            ("cluster_create_time", Rule::OfAws),
+            ("cross_account_clone", Rule::OfAws),
+            ("latest_restorable_time", Rule::OfAws),
+            ("multi_az", Rule::OfAws),
+            ("read_replica_identifiers", Rule::OfAws),
+            ("status", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::RDS::DBClusterSnapshot",
+        properties: &[
+            ("db_cluster_resource_id", Rule::OfAws),
+            ("snapshot_create_time", Rule::OfAws),
+            ("status", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::RDS::DBInstance",
+        properties: &[
+            ("copy_tags_to_snapshot", Rule::Nothing),
+            ("deletion_protection", Rule::Nothing),
+            ("backup_retention_period", Rule::OfAws),
+            ("db_instance_status", Rule::OfAws),
+            ("db_parameter_group_names", Rule::OfAws),
+            ("instance_create_time", Rule::OfAws),
+            ("latest_restorable_time", Rule::OfAws),
+            ("master_user_secret_arn", Rule::OfAws),
+            ("read_replica_db_instance_identifiers", Rule::OfAws),
+            ("secondary_availability_zone", Rule::OfAws),
+            ("subnet_ids", Rule::OfAws),
+            ("vpc_id", Rule::OfAws),
+            ("vpc_security_group_ids", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::RDS::DBSnapshot",
+        properties: &[
+            ("dbi_resource_id", Rule::OfAws),
+            ("original_snapshot_create_time", Rule::OfAws),
+            ("snapshot_create_time", Rule::OfAws),
+            ("status", Rule::OfAws),
+        ],
+    },
+    Undeclared {
+        kind: "AWS::RDS::DBSubnetGroup",
+        properties: &[
+            ("availability_zones", Rule::OfAws),
+        ],
     },
 ];

@@ -5,6 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, take};
+use super::super::undeclared::{Rule, Undeclared, nothing};
+use crate::estate::{Resource, Value};
 
 /// The bucket's own echo of what is declared beside it; nothing where the bucket is still to be made.
 fn echo(ctx: &Ctx<'_>, path: &str, read: fn(&Ctx<'_>, &Json) -> Json) -> Json {
@@ -321,6 +323,25 @@ pub(super) const MAPPINGS: &[Mapping] = &[Mapping {
     ],
 }];
 
+fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    if let Value::Record(record) = value { record.get(name) } else { None }
+}
+
+/// Encryption as every bucket has it of which nobody says otherwise.
+fn encrypted_by_s3(value: &Value, bucket: &Resource) -> bool {
+    nothing(value, bucket) || matches!(member(value, "sse_algorithm"), Some(Value::String(algorithm)) if &**algorithm == "AES256")
+}
+
+/// A block of public access as AWS puts it on every bucket that is made since the end of April 2023; older ones have none.
+fn blocked_or_older(value: &Value, bucket: &Resource) -> bool {
+    const SINCE: &str = "2023-05-01T00:00:00Z";
+    let all = ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"];
+    match (value, bucket.property("creation_date"), SINCE.parse()) {
+        (Value::Null, Some(Value::Timestamp(made)), Ok(since)) => *made < since,
+        _ => all.iter().all(|name| member(value, name) == Some(&Value::Bool(true))),
+    }
+}
+
 /// A part of a bucket that sets one property.
 macro_rules! part {
     ($from:literal, $($field:expr),+) => {
@@ -354,4 +375,17 @@ pub(super) const PARTS: &[Part] = &[
     touches!("aws_s3_bucket_inventory"),
     touches!("aws_s3_bucket_metric"),
     touches!("aws_s3_bucket_analytics_configuration"),
+];
+
+pub(super) const UNDECLARED: &[Undeclared] = &[
+    Undeclared {
+        kind: "AWS::S3::Bucket",
+        properties: &[
+            ("mfa_delete", Rule::Nothing),
+            ("versioning_status", Rule::NothingOr("Suspended")),
+            ("server_side_encryption", Rule::Usual(encrypted_by_s3)),
+            ("public_access_block", Rule::Usual(blocked_or_older)),
+            ("creation_date", Rule::OfAws),
+        ],
+    },
 ];
