@@ -2,6 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::{Drift, Status};
 use crate::diag::{Code, Diagnostic, SourceFile};
 use crate::estate::Estate;
 use crate::framework::date;
-use crate::isolation::glob;
+use crate::isolation::{Globs, glob};
 use crate::policy::yaml::{Node, Reader, parse};
 
 /// Drift that is accepted.
@@ -20,7 +21,7 @@ use crate::policy::yaml::{Node, Reader, parse};
 pub(crate) struct Ignore {
     /// Ids, ARNs or addresses, exact or with `*` for any characters, anchored at both ends.
     pub(crate) resources: Vec<(String, Range<usize>)>,
-    /// The type it is about; any if none.
+    /// The type it is about, by the name of AWS or the code's own; any if none.
     pub(crate) kind: Option<String>,
     /// Only these properties, with `*`; everything if none: missing and unmanaged too.
     pub(crate) attributes: Vec<String>,
@@ -79,9 +80,8 @@ fn ignore(reader: &mut Reader<'_>, node: &Node) -> Option<Ignore> {
 }
 
 impl Ignore {
-    fn is_about(&self, kind: &str, names: &[&str]) -> bool {
-        self.kind.as_ref().is_none_or(|own| own == kind)
-            && self.resources.iter().any(|(pattern, _)| names.iter().any(|name| glob(pattern, name)))
+    fn is_of(&self, kinds: &[&str]) -> bool {
+        self.kind.as_ref().is_none_or(|own| kinds.contains(&own.as_str()))
     }
 
     fn holds(&self, today: Date) -> bool {
@@ -92,19 +92,24 @@ impl Ignore {
 /// Takes what rules accept out of the findings: properties that a rule names, or whole resources.
 pub(super) fn apply(ignores: &[Ignore], declared: &Estate, seen: &Estate, drift: &mut Drift, at: Timestamp) {
     let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let holding = ignores.iter().enumerate().filter(|(_, rule)| rule.holds(today));
+    let globs = Globs::new(holding.flat_map(|(number, rule)| rule.resources.iter().map(move |(pattern, _)| (pattern.as_str(), number))));
     for entry in &mut drift.entries {
         if !entry.status.drifts() && !entry.status.is_open() {
             continue;
         }
         let resources = [entry.declared.map(|at| &declared.resources[at]), entry.seen.map(|at| &seen.resources[at])];
         let Some(shown) = resources.iter().flatten().next() else { continue };
-        let kind = shown.kind.name.clone();
+        // What is of a type that is not read, the code's own name of the type is about.
+        let mut kinds = vec![shown.kind.name.as_str()];
+        kinds.extend(shown.declared.as_ref().map(|d| d.source_type.as_str()));
         let mut names: Vec<&str> = Vec::new();
         for resource in resources.iter().flatten() {
             names.extend([&*resource.id, &*resource.arn]);
             names.extend(resource.declared.as_ref().map(|d| d.address.as_str()));
         }
-        for (number, rule) in ignores.iter().enumerate().filter(|(_, rule)| rule.holds(today) && rule.is_about(&kind, &names)) {
+        let numbers: BTreeSet<usize> = names.iter().flat_map(|name| globs.matches(name)).collect();
+        for (number, rule) in numbers.into_iter().map(|number| (number, &ignores[number])).filter(|(_, rule)| rule.is_of(&kinds)) {
             if rule.attributes.is_empty() {
                 entry.ignored = Some(number);
                 break;
@@ -129,8 +134,9 @@ pub(super) fn apply(ignores: &[Ignore], declared: &Estate, seen: &Estate, drift:
 pub(crate) fn notes(ignores: &[Ignore], drift: &Drift, at: Timestamp) -> Vec<Diagnostic> {
     let today = at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut notes = Vec::new();
+    let accepting: HashSet<usize> = drift.partly.iter().copied().chain(drift.entries.iter().filter_map(|e| e.ignored)).collect();
     for (number, rule) in ignores.iter().enumerate() {
-        let used = drift.partly.contains(&number) || drift.entries.iter().any(|e| e.ignored == Some(number));
+        let used = accepting.contains(&number);
         let (first, span) = &rule.resources[0];
         if !rule.holds(today) {
             let title = format!("the rule for `{first}` expired on {}", rule.expires);

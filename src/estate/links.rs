@@ -7,7 +7,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use super::coverage::Coverage;
 use super::fetched::{Gap, address_of};
@@ -159,7 +159,22 @@ pub struct Graph<'a> {
     estate: &'a Estate,
     coverage: Coverage<'a>,
     edges: HashMap<(&'static str, &'static str), Edges>,
+    /// What a key leads to that many hold, from one place.
+    named: RwLock<HashMap<(LinkPlace, Arc<str>), Arc<Named>>>,
+    /// The same as a list: all that hold the key share one.
+    lists: RwLock<HashMap<(LinkPlace, Arc<str>), Value>>,
+    /// Why targets of a link may be missing near a place.
+    gaps: RwLock<HashMap<LinkPlace, Arc<BTreeSet<Arc<Gap>>>>>,
 }
+
+/// A link, by type and name, and where it starts: account, region and provider.
+type LinkPlace = (&'static str, &'static str, Arc<str>, Arc<str>, Option<String>);
+
+/// The targets that a key names; and why there may be others, where that is not known of a namesake.
+type Named = (Vec<u32>, Option<Arc<Gap>>);
+
+/// Lists of this length are shared.
+const LONG: usize = 32;
 
 enum Edges {
     /// Text of the key → positions; and the resources whose key is unknown.
@@ -207,7 +222,7 @@ impl<'a> Graph<'a> {
                 }
             });
         }
-        Self { estate, coverage: Coverage::new(estate), edges }
+        Self { estate, coverage: Coverage::new(estate), edges, named: RwLock::default(), lists: RwLock::default(), gaps: RwLock::default() }
     }
 
     /// What `link` leads to from the resource at `position`: a resource or `null`, or a list of
@@ -221,7 +236,7 @@ impl<'a> Graph<'a> {
             (Edges::Computed(values), _) => values.get(&position).cloned().unwrap_or_else(|| Value::List([].into())),
             (Edges::Keyed { index, open }, Source::Keys { from, to, within, cardinality }) => {
                 let is_named = cardinality == Cardinality::NamedBy;
-                let found = Found { graph: self, resource, index, open, to, within, is_named };
+                let found = Found { graph: self, link: (link.from, link.name), resource, index, open, to, within, is_named };
                 match cardinality {
                     Cardinality::One => found.one(from, link),
                     Cardinality::Many => found.many(from, link),
@@ -235,6 +250,7 @@ impl<'a> Graph<'a> {
 
 struct Found<'f, 'a> {
     graph: &'f Graph<'a>,
+    link: (&'static str, &'static str),
     resource: &'f Resource,
     index: &'f HashMap<Arc<str>, Vec<u32>>,
     open: &'f [(u32, Arc<Gap>)],
@@ -270,8 +286,23 @@ impl Found<'_, '_> {
         self.resource.values_at(from).into_iter().map(by_symbol).collect()
     }
 
-    /// The targets that a key names; and why there may be others, where that is not known of a namesake.
-    fn at(&self, key: &Arc<str>) -> (Vec<u32>, Option<Arc<Gap>>) {
+    /// The targets that a key names: where it names many, found once for all that are in one place.
+    fn at(&self, key: &Arc<str>) -> Arc<Named> {
+        if self.index.get(key).is_none_or(|at| at.len() < LONG) {
+            return Arc::new(self.find(key));
+        }
+        let place = (self.place(), Arc::clone(key));
+        let known = self.graph.named.read().ok().and_then(|named| named.get(&place).cloned());
+        known.unwrap_or_else(|| {
+            let found = Arc::new(self.find(key));
+            if let Ok(mut named) = self.graph.named.write() {
+                named.insert(place, Arc::clone(&found));
+            }
+            found
+        })
+    }
+
+    fn find(&self, key: &Arc<str>) -> Named {
         let mut found = Vec::new();
         let mut namesake = None;
         for position in self.index.get(key).into_iter().flatten().copied() {
@@ -289,8 +320,25 @@ impl Found<'_, '_> {
         (found, namesake.map(gap))
     }
 
-    /// Why targets near the resource may be missing.
-    fn incomplete(&self) -> BTreeSet<Arc<Gap>> {
+    fn place(&self) -> LinkPlace {
+        let provider = self.resource.place().provider.map(str::to_owned);
+        (self.link.0, self.link.1, Arc::clone(&self.resource.account), Arc::clone(&self.resource.region), provider)
+    }
+
+    /// Why targets near the resource may be missing: the same for all of one account and region.
+    fn incomplete(&self) -> Arc<BTreeSet<Arc<Gap>>> {
+        let place = self.place();
+        let known = self.graph.gaps.read().ok().and_then(|gaps| gaps.get(&place).cloned());
+        known.unwrap_or_else(|| {
+            let found = Arc::new(few(self.all_gaps()));
+            if let Ok(mut gaps) = self.graph.gaps.write() {
+                gaps.insert(place, Arc::clone(&found));
+            }
+            found
+        })
+    }
+
+    fn all_gaps(&self) -> BTreeSet<Arc<Gap>> {
         let mut gaps = BTreeSet::new();
         for (kind, _) in self.to {
             gaps.extend(self.graph.coverage.gaps(kind, self.within, &self.resource.account, &self.resource.region));
@@ -315,8 +363,8 @@ impl Found<'_, '_> {
         if other_account && self.within != Within::Run {
             return None;
         }
-        if let Some(gap) = self.incomplete().into_iter().next() {
-            return Some(gap);
+        if let Some(gap) = self.incomplete().first() {
+            return Some(Arc::clone(gap));
         }
         let here = match &place {
             Some(place) => self.covers(place),
@@ -332,9 +380,9 @@ impl Found<'_, '_> {
     fn one(&self, from: &str, link: &Link) -> Value {
         match self.keys(from).pop() {
             None => Value::Null,
-            Some(Value::String(key)) => match self.at(&key) {
+            Some(Value::String(key)) => match self.at(&key).as_ref() {
                 (found, _) if !found.is_empty() => Value::Resource(found[0]),
-                (_, Some(gap)) => Value::Unknown(gap),
+                (_, Some(gap)) => Value::Unknown(Arc::clone(gap)),
                 (_, None) => self.dangling(&key, link).map_or(Value::Null, Value::Unknown),
             },
             Some(other) => other,
@@ -347,11 +395,11 @@ impl Found<'_, '_> {
         for key in self.keys(from) {
             match key {
                 Value::String(key) => {
-                    let (named, namesake) = self.at(&key);
-                    if named.is_empty() {
-                        gaps.extend(namesake.or_else(|| self.dangling(&key, link)));
+                    let named = self.at(&key);
+                    if named.0.is_empty() {
+                        gaps.extend(named.1.clone().or_else(|| self.dangling(&key, link)));
                     }
-                    found.extend(named);
+                    found.extend(&named.0);
                 }
                 Value::Unknown(gap) => {
                     gaps.insert(gap);
@@ -362,17 +410,40 @@ impl Found<'_, '_> {
         list(found, gaps)
     }
 
+    /// The list that a key leads to, with the gaps of the place.
+    fn shared(&self, key: &Arc<str>, gaps: &BTreeSet<Arc<Gap>>) -> Value {
+        let place = (self.place(), Arc::clone(key));
+        let known = self.graph.lists.read().ok().and_then(|lists| lists.get(&place).cloned());
+        known.unwrap_or_else(|| {
+            let named = self.at(key);
+            let made = list(named.0.iter().copied().collect(), gaps.iter().chain(&named.1).cloned().collect());
+            if let Ok(mut lists) = self.graph.lists.write() {
+                lists.insert(place, made.clone());
+            }
+            made
+        })
+    }
+
     fn named_by(&self, from: &str) -> Value {
-        let mut found = BTreeSet::new();
-        let mut gaps = self.incomplete();
+        let incomplete = self.incomplete();
         let mut keys = self.keys(from);
         keys.extend(self.resource.symbol().map(Value::string));
+        // What still is to be made is named by its symbol as well, which mostly nothing else holds.
+        let held = |key: &Value| !matches!(key, Value::String(key) if self.index.get(key).is_none_or(Vec::is_empty));
+        let mut holding = keys.iter().filter(|key| held(key));
+        if let (Some(Value::String(key)), None) = (holding.next(), holding.next())
+            && self.index.get(key).is_some_and(|at| at.len() >= LONG)
+        {
+            return self.shared(key, &incomplete);
+        }
+        let mut found = BTreeSet::new();
+        let mut gaps = BTreeSet::clone(&incomplete);
         for key in keys {
             match key {
                 Value::String(key) => {
-                    let (naming, namesake) = self.at(&key);
-                    found.extend(naming);
-                    gaps.extend(namesake);
+                    let naming = self.at(&key);
+                    found.extend(&naming.0);
+                    gaps.extend(naming.1.clone());
                 }
                 Value::Unknown(gap) => {
                     gaps.insert(gap);
@@ -382,6 +453,16 @@ impl Found<'_, '_> {
         }
         list(found, gaps)
     }
+}
+
+/// Of many gaps those that decide what is told of them: an unknown element stands for any number of others.
+fn few(gaps: BTreeSet<Arc<Gap>>) -> BTreeSet<Arc<Gap>> {
+    const MANY: usize = 16;
+    if gaps.len() <= MANY {
+        return gaps;
+    }
+    let counts = gaps.iter().find(|gap| gap.reason != super::Reason::NotInPlan);
+    gaps.first().into_iter().chain(counts).chain(gaps.last()).cloned().collect()
 }
 
 fn list(found: BTreeSet<u32>, gaps: BTreeSet<Arc<Gap>>) -> Value {

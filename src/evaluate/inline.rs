@@ -30,7 +30,7 @@ fn run(policy: &Policy, test: &InlineTest, parameters: &Parameters) -> Option<Te
     let mut own = own_slots(policy, subject, 0);
     own[slots::PARAMS] = with_overrides(parameters.for_environment(&subject.environment), given);
     own[slots::NOW] = Value::Timestamp(given.now);
-    let mut world = World { resources: &given.resources, slots: own, sentence: false };
+    let mut world = World { resources: &given.resources, slots: own, sentence: false, shared: None };
     let judged = judge_in(policy, &mut world, |world| {
         for (bound, value) in policy.bindings.iter().zip(&given.bindings) {
             world.slots[bound.slot] = value.clone();

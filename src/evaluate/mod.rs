@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::estate::{
     CODE, Environment, Estate, Fetched, Gap, Graph, Listing, Reason, Registry, Resource, ResourceType, Value, not_collected,
 };
-use crate::expr::{Truth, World};
+use crate::expr::{Shared, Truth, World};
 use crate::policy::{Parameters, Policy, slots};
 
 pub use inline::{TestFailure, run_tests};
@@ -137,6 +137,7 @@ pub fn evaluate(policies: &[Policy], parameters: &Parameters, estate: &Estate, r
     let links = policies.iter().flat_map(|p| p.bindings.iter().map(|b| &b.link));
     let graph = Graph::new(estate, links);
     let params = ParameterValues::new(parameters, estate);
+    let shared = Shared::default();
     let per_policy: Vec<(Vec<Finding>, OutOfScope)> = policies
         .par_iter()
         .enumerate()
@@ -151,7 +152,7 @@ pub fn evaluate(policies: &[Policy], parameters: &Parameters, estate: &Estate, r
                         return (None, None);
                     }
                     let position = u32::try_from(position).expect("internal error: more than 2^32 resources");
-                    judge(number, policy, position, estate, &graph, &params)
+                    judge(number, policy, position, estate, &graph, &params, &shared)
                 })
                 .collect();
             let mut out = OutOfScope::default();
@@ -217,9 +218,10 @@ fn judge(
     estate: &Estate,
     graph: &Graph<'_>,
     params: &ParameterValues<'_>,
+    shared: &Shared,
 ) -> (Option<Finding>, Option<&'static str>) {
     let resource = &estate.resources[position as usize];
-    let mut world = World { resources: &estate.resources, slots: own_slots(policy, resource, position), sentence: false };
+    let mut world = World { resources: &estate.resources, slots: own_slots(policy, resource, position), sentence: false, shared: Some(shared) };
     world.slots[slots::PARAMS] = params.of(&resource.environment);
     world.slots[slots::NOW] = Value::Timestamp(estate.run.as_of);
     let bind = |world: &mut World<'_>| {
@@ -390,7 +392,7 @@ fn may_be_about(
         own[bound.slot] = unknown();
     }
     let resources = [stub];
-    let mut world = World { resources: &resources, slots: own, sentence: false };
+    let mut world = World { resources: &resources, slots: own, sentence: false, shared: None };
     !matches!(when.evaluate(&mut world), Truth::False { .. })
 }
 

@@ -443,3 +443,47 @@ fn only_reads_are_declared() {
         assert!(!GUARDED.contains(&operation.action), "{}", operation.action);
     }
 }
+
+/// Each of a thousand instances with one key pair asks of all thousand: that must not cost a million questions.
+#[test]
+fn instances_that_share_a_key_pair_cost_as_much_as_their_number() {
+    const INSTANCE: &str = "AWS::EC2::Instance";
+    let registry = crate::registry();
+    let shipped = crate::policy::shipped_files().into_iter().find(|file| file.name.ends_with("key-pair-in-one-environment.yaml")).unwrap();
+    let rest: String = shipped.text.lines().skip_while(|line| !line.starts_with("resource:")).map(|line| format!("{line}\n")).collect();
+    let condition: String = rest.split("\nremedy:").next().unwrap().to_owned();
+    let (head, deviation) = condition.split_once("\ndeviation: >-").unwrap();
+    let mut sources: Vec<Arc<SourceFile>> = crate::policy::shipped_files();
+    sources.retain(|f| f.name.ends_with("statements.yaml") || f.name.ends_with("parameters.yaml"));
+    let text = format!("id: a\ntitle: x\nstatement: multi-az\nseverity: high\ndeviation: >-{deviation}\nremedy: x\n{head}\n");
+    sources.push(SourceFile::new("a.yaml", text));
+    let mut diagnostics = Vec::new();
+    let files = Files::parse(&sources, &mut diagnostics);
+    let parameters = Parameters::new(files.parameters.clone(), BTreeMap::new());
+    let bundle = Bundle::check(&files, parameters, &registry, &aws::links(isolation::LINKS), &mut diagnostics);
+    assert!(!crate::diag::has_errors(&diagnostics), "{}", diagnostics.iter().map(|d| d.render(false)).collect::<String>());
+    let judged = |count: usize, environments: &[&str]| {
+        let instance = |n: usize| {
+            let tags = format!(r#"{{"Environment":"{}"}}"#, environments[n % environments.len()]);
+            resource(INSTANCE, &format!("i-{n}"), &tags, r#"{"key_name":"admin"}"#)
+        };
+        let resources: Vec<String> = (0..count).map(instance).collect();
+        let estate = estate(&registry, &resources, vec![listing(INSTANCE, count as u64, None)]);
+        let start = std::time::Instant::now();
+        let judgement = evaluate(&bundle.policies, &bundle.parameters, &estate, &registry);
+        let took = start.elapsed();
+        assert_eq!(judgement.findings.len(), count);
+        (judgement, took)
+    };
+    for environments in [&["test"][..], &["test", "production"]] {
+        let (_, few) = judged(300, environments);
+        let (judgement, many) = judged(2400, environments);
+        let expected = if environments.len() == 1 { Verdict::Pass } else { Verdict::Deviation };
+        assert!(judgement.findings.iter().all(|finding| finding.verdict == expected));
+        if let Some(message) = &judgement.findings[0].message {
+            assert!(message.ends_with(" and 1195 more"), "{message}");
+        }
+        // Eight times as many: each asking each would take sixty-four times as long.
+        assert!(many < few * 30 + std::time::Duration::from_millis(500), "{few:?}, {many:?}");
+    }
+}

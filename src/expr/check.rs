@@ -104,7 +104,7 @@ impl Envelope {
 }
 
 impl Node {
-    fn children(&self) -> Vec<&Self> {
+    pub(super) fn children(&self) -> Vec<&Self> {
         match self {
             Self::Const(_) | Self::Slot(_) => vec![],
             Self::Field(a, _)

@@ -5,8 +5,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::World;
 use super::check::{Binary, Envelope, Macro, Node};
+use super::{World, share};
 use crate::estate::{Environment, Fetched, Gap, Reason, Resource, Value};
 
 /// The value of a node.
@@ -111,7 +111,10 @@ pub(super) fn eval(node: &Node, world: &mut World<'_>) -> Value {
             other => broken(&other),
         },
         Node::Loop(kind, range, body) => match eval(range, world) {
-            Value::List(items) => each(*kind, &items, body, world),
+            Value::List(items) => match share::quantified(*kind, &items, body, world) {
+                Some(value) => value,
+                None => each(*kind, &items, body, world),
+            },
             Value::Map(entries) => {
                 let keys: Vec<Value> = entries.keys().map(|key| Value::String(Arc::clone(key))).collect();
                 each(*kind, &keys, body, world)

@@ -12,6 +12,7 @@ mod check;
 mod eval;
 mod foreign;
 mod function;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::estate::{Gap, Reason, Resource, Type, Value};
 
 pub use check::{compile, compile_template};
 pub use function::{Function, functions, parse_duration};
+pub use share::Shared;
 
 /// The names an expression may use, in the order of their slots.
 #[derive(Debug, Clone, Default)]
@@ -139,6 +141,8 @@ pub struct World<'a> {
     pub slots: Vec<Value>,
     /// Whether a sentence is being written: what is asked of `null` is `null` then.
     pub sentence: bool,
+    /// What is known of lists that many resources share, where many are judged.
+    pub shared: Option<&'a Shared>,
 }
 
 impl Program {
@@ -204,10 +208,13 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Value(node) => {
-                    let value = eval::eval(node, world);
-                    say(&value, world.resources, &mut text);
+                Part::Value(node @ check::Node::Loop(check::Macro::Map | check::Macro::Filter, ..)) => {
+                    match share::beginning(node, world, SHOWN) {
+                        Some((items, count)) => say_list(&items, count, world.resources, &mut text),
+                        None => say(&eval::eval(node, world), world.resources, &mut text),
+                    }
                 }
+                Part::Value(node) => say(&eval::eval(node, world), world.resources, &mut text),
             }
         }
         world.sentence = false;
@@ -231,17 +238,29 @@ fn say(value: &Value, resources: &[Resource], text: &mut String) {
         Value::Unknown(_) => write!(text, "unknown"),
         Value::Map(entries) => write!(text, "{} entries", entries.len()),
         Value::Record(_) => write!(text, "…"),
-        Value::List(items) if items.is_empty() => write!(text, "none"),
         Value::List(items) => {
-            const SHOWN: usize = 5;
-            for (at, item) in items.iter().take(SHOWN).enumerate() {
-                if at > 0 {
-                    text.push_str(", ");
-                }
-                say(item, resources, text);
-            }
-            if items.len() > SHOWN { write!(text, " and {} more", items.len() - SHOWN) } else { Ok(()) }
+            say_list(&items[..items.len().min(SHOWN)], items.len(), resources, text);
+            Ok(())
         }
     };
     written.expect("internal error: writing to a string cannot fail");
+}
+
+/// How many elements of a list a sentence tells.
+const SHOWN: usize = 5;
+
+/// The first elements of a list of `count`.
+fn say_list(first: &[Value], count: usize, resources: &[Resource], text: &mut String) {
+    if count == 0 {
+        text.push_str("none");
+    }
+    for (at, item) in first.iter().enumerate() {
+        if at > 0 {
+            text.push_str(", ");
+        }
+        say(item, resources, text);
+    }
+    if count > first.len() {
+        text.push_str(&format!(" and {} more", count - first.len()));
+    }
 }

@@ -66,7 +66,7 @@ fn names() -> (Names, Vec<Value>) {
 fn truth(source: &str) -> Truth {
     let (names, slots) = names();
     let program = compile(source, &names, &[]).unwrap_or_else(|m| panic!("{source}: {m:?}"));
-    program.evaluate(&mut World { resources: &[], slots, sentence: false })
+    program.evaluate(&mut World { resources: &[], slots, sentence: false, shared: None })
 }
 
 /// The three letters of the truth tables.
@@ -259,7 +259,7 @@ fn known_values_give_what_the_cel_crate_gives() {
     for _ in 0..600 {
         let source = generator.bool(3);
         let Ok(program) = compile(&source, &names, &[]) else { continue };
-        let mut world = World { resources: &[], slots: slots.clone(), sentence: false };
+        let mut world = World { resources: &[], slots: slots.clone(), sentence: false, shared: None };
         let ours = match program.evaluate(&mut world) {
             Truth::True => Some(true),
             Truth::False { .. } => Some(false),
@@ -327,4 +327,96 @@ fn equality_is_known_only_where_both_sides_are() {
     let open = Value::List([a.clone(), u].into());
     assert_eq!(eval::equal(&short, &open), None, "an unknown element may stand for none");
     assert_eq!(eval::equal(&short, &Value::List([Value::Int(2)].into())), Some(false));
+}
+
+/// What a loop over a shared list says is what it says when each element is asked in turn: verdicts, reasons and sentences.
+#[test]
+fn elements_that_are_alike_are_asked_once_and_say_the_same() {
+    use super::{Shared, compile_template};
+    let text = || Type::String;
+    let fields = [("id", text()), ("port", Type::Int), ("zone", text().nullable())];
+    let fields = fields.into_iter().map(|(name, ty)| Field { name: name.to_owned(), doc: String::new(), ty }).collect();
+    let record = Arc::new(RecordType { name: "Machine".to_owned(), doc: String::new(), fields });
+    let machine = || Type::Record(Arc::clone(&record));
+    let mut names = Names::default();
+    for (name, ty) in [("own", machine()), ("all", Type::List(Box::new(machine()))), ("zones", Type::List(Box::new(text())))] {
+        names.bind(name, ty);
+    }
+    let excused = |name: &str| match gap(name) {
+        Value::Unknown(gap) => Value::Unknown(Arc::new(Gap { reason: Reason::NotInPlan, ..gap.as_ref().clone() })),
+        other => other,
+    };
+    let later = |name: &str| match gap(name) {
+        Value::Unknown(gap) => Value::Unknown(Arc::new(Gap {
+            reason: Reason::Referenced,
+            code: Some("aws_instance".to_owned()),
+            subject: Some(name.to_owned()),
+            ..gap.as_ref().clone()
+        })),
+        other => other,
+    };
+    let mut generator = Generator(0x1234_5678_9abc_def1);
+    let conditions = [
+        "m.id == own.id || (m.zone == own.zone && m.zone != null)",
+        "own.id != m.id && (m.zone != own.zone || m.zone in zones)",
+        "m.port < 23",
+        "m.port < own.port || m.id == own.id",
+        "zones.exists(z, z == m.zone) || m.id == own.id",
+        "m.id != own.id",
+        "m.id.startsWith('m-1')",
+    ];
+    let sources = |shapes: [&str; 2]| -> Vec<String> {
+        conditions.iter().flat_map(|condition| shapes.map(|shape| shape.replace("CONDITION", condition))).collect()
+    };
+    let programs: Vec<_> = sources(["all.all(m, CONDITION)", "all.exists(m, CONDITION)"])
+        .into_iter()
+        .map(|source| (compile(&source, &names, &[]).unwrap_or_else(|m| panic!("{source}: {m:?}")), source))
+        .collect();
+    let templates: Vec<_> = sources(["{all.filter(m, CONDITION)}", "{all.filter(m, CONDITION).map(m, m.id + '.')}"])
+        .into_iter()
+        .map(|source| (compile_template(&source, &names).unwrap_or_else(|m| panic!("{source}: {m:?}")), source))
+        .collect();
+    let (mut compared, mut told) = (0, std::collections::BTreeSet::new());
+    for round in 0..24_usize {
+        let mut items = Vec::new();
+        for at in 0..150 {
+            let id = match generator.pick(40) {
+                0 => gap("ID"),
+                1 => later(&format!("aws_instance.m[{at}]")),
+                _ if round % 4 == 3 => later(&format!("aws_instance.m[{at}]")),
+                _ => Value::string(format!("m-{at}")),
+            };
+            let zone = match generator.pick(if round % 2 == 0 { 3 } else { 60 }) {
+                0 => Value::string("b"),
+                1 => Value::Null,
+                2 if round % 3 == 1 => excused("ZONE"),
+                3 => gap("ZONE"),
+                _ => Value::string("a"),
+            };
+            items.push(match generator.pick(300) {
+                0 => gap("REST"),
+                1 => excused("REST"),
+                _ => Value::Record(Arc::new(Record { ty: Arc::clone(&record), values: [id, Value::Int(22), zone].into() })),
+            });
+        }
+        let all: Arc<[Value]> = items.into();
+        // As the graph and other resources do.
+        let _held = (Arc::clone(&all), Arc::clone(&all));
+        let shared = Shared::default();
+        for own in all.iter().filter(|item| !item.is_unknown()).step_by(7) {
+            let zones = Value::List([Value::string("b")].into());
+            let slots = vec![own.clone(), Value::List(Arc::clone(&all)), zones];
+            let world = |shared| World { resources: &[], slots: slots.clone(), sentence: false, shared };
+            for (program, source) in &programs {
+                let (alike, each) = (program.evaluate(&mut world(Some(&shared))), program.evaluate(&mut world(None)));
+                assert_eq!(alike, each, "{source} in round {round}");
+                told.insert(format!("{each:?}").chars().take(4).collect::<String>());
+                compared += 1;
+            }
+            for (template, source) in &templates {
+                assert_eq!(template.render(&mut world(Some(&shared))), template.render(&mut world(None)), "{source} in round {round}");
+            }
+        }
+    }
+    assert!(compared > 5000 && told.len() == 3, "{compared} {told:?}");
 }

@@ -11,7 +11,7 @@ use super::date;
 use crate::diag::{Code, Diagnostic, SourceFile, nearest};
 use crate::estate::Estate;
 use crate::evaluate::{Judgement, Subject, Verdict};
-use crate::isolation::glob;
+use crate::isolation::Globs;
 use crate::policy::Policy;
 use crate::policy::yaml::{Node, Reader, parse};
 
@@ -139,73 +139,26 @@ pub struct Applied {
     pub notes: Vec<Diagnostic>,
 }
 
-/// The patterns of exceptions by policy and by the text they begin or end with: thousands of exceptions are not tried on
-/// each of thousands of deviations.
+/// The patterns of exceptions by policy, each with the positions of the exception and of the pattern within it.
 struct Index<'e> {
-    policies: HashMap<&'e str, Patterns<'e>>,
-}
-
-/// The patterns of one policy: positions of the exception and of the pattern within it.
-#[derive(Default)]
-struct Patterns<'e> {
-    /// Without `*`.
-    exact: HashMap<&'e str, Vec<(usize, usize)>>,
-    /// By what stands before the first `*`.
-    beginnings: Anchored<'e>,
-    /// By what stands behind the last `*`, where that is longer.
-    ends: Anchored<'e>,
-}
-
-#[derive(Default)]
-struct Anchored<'e> {
-    by_text: HashMap<&'e str, Vec<(usize, usize, &'e str)>>,
-    lengths: BTreeSet<usize>,
-}
-
-impl<'e> Anchored<'e> {
-    fn add(&mut self, text: &'e str, position: (usize, usize), pattern: &'e str) {
-        self.lengths.insert(text.len());
-        self.by_text.entry(text).or_default().push((position.0, position.1, pattern));
-    }
-
-    fn covering<'t>(&self, text: &'t str, part: impl Fn(usize) -> Option<&'t str>, into: &mut Vec<(usize, usize)>) {
-        for length in self.lengths.range(..=text.len()) {
-            let Some(part) = part(*length) else { continue };
-            let candidates = self.by_text.get(part).into_iter().flatten();
-            into.extend(candidates.filter(|(_, _, pattern)| glob(pattern, text)).map(|(number, which, _)| (*number, *which)));
-        }
-    }
+    policies: HashMap<&'e str, Globs<(usize, usize)>>,
 }
 
 impl<'e> Index<'e> {
     fn new(exceptions: &'e [Exception]) -> Self {
-        let mut policies: HashMap<&str, Patterns<'_>> = HashMap::new();
+        let mut policies: HashMap<&str, Vec<(&str, (usize, usize))>> = HashMap::new();
         for (number, exception) in exceptions.iter().enumerate() {
-            let patterns = policies.entry(&exception.policy).or_default();
-            for (which, (pattern, _)) in exception.resources.iter().enumerate() {
-                let position = (number, which);
-                match (pattern.split_once('*'), pattern.rsplit_once('*')) {
-                    (Some((beginning, _)), Some((_, end))) if end.len() > beginning.len() => patterns.ends.add(end, position, pattern),
-                    (Some((beginning, _)), _) => patterns.beginnings.add(beginning, position, pattern),
-                    (None, _) => patterns.exact.entry(pattern).or_default().push(position),
-                }
-            }
+            let own = exception.resources.iter().enumerate().map(|(which, (pattern, _))| (pattern.as_str(), (number, which)));
+            policies.entry(&exception.policy).or_default().extend(own);
         }
-        Self { policies }
+        Self { policies: policies.into_iter().map(|(policy, patterns)| (policy, Globs::new(patterns))).collect() }
     }
 
     /// The exceptions that cover one of the texts, in their order, each with its first pattern that does.
     fn covering(&self, policy: &str, texts: [&str; 2]) -> BTreeMap<usize, usize> {
-        let mut found = Vec::new();
-        if let Some(patterns) = self.policies.get(policy) {
-            for text in texts {
-                found.extend(patterns.exact.get(text).into_iter().flatten());
-                patterns.beginnings.covering(text, |length| text.get(..length), &mut found);
-                patterns.ends.covering(text, |length| text.get(text.len() - length..), &mut found);
-            }
-        }
         let mut first = BTreeMap::new();
-        for (number, which) in found {
+        let Some(globs) = self.policies.get(policy) else { return first };
+        for (number, which) in texts.into_iter().flat_map(|text| globs.matches(text)) {
             let earliest = first.entry(number).or_insert(which);
             *earliest = which.min(*earliest);
         }
@@ -219,6 +172,7 @@ pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, jud
     let mut applied = Applied::default();
     let mut used: Vec<Vec<bool>> = exceptions.iter().map(|e| vec![false; e.resources.len()]).collect();
     let index = Index::new(exceptions);
+    let ids: BTreeSet<&str> = policies.iter().map(|policy| policy.id.as_str()).collect();
     for finding in &mut judgement.findings {
         let Subject::Resource(position) = finding.subject else { continue };
         if finding.verdict != Verdict::Deviation {
@@ -236,7 +190,7 @@ pub fn apply(exceptions: &[Exception], policies: &[Policy], estate: &Estate, jud
         }
     }
     for (exception, used) in exceptions.iter().zip(&used) {
-        if !policies.iter().any(|p| p.id == exception.policy) {
+        if !ids.contains(exception.policy.as_str()) {
             continue;
         }
         if today > exception.expires {

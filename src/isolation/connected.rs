@@ -118,21 +118,28 @@ pub(super) fn attachments(estate: &Estate) -> Vec<(u32, Value)> {
             _ => {}
         }
     }
+    // Attachments to one gateway share one list, as far as they know the same of who owns it.
+    let mut lists: HashMap<(Option<Arc<str>>, String, Arc<str>), Value> = HashMap::new();
     estate
         .of_type(ATTACHMENT)
         .map(|at| {
             let attachment = &estate.resources[at];
-            let mut gaps = open.clone();
-            let found = match attachment.property("transit_gateway_id").map(Value::key) {
-                Some(Ok(Some(id))) => by_gateway.get(&id).cloned().unwrap_or_default(),
-                _ => BTreeSet::new(),
+            let gateway = match attachment.property("transit_gateway_id").map(Value::key) {
+                Some(Ok(Some(id))) => Some(id),
+                _ => None,
             };
-            match attachment.property("transit_gateway_owner_id") {
-                Some(Value::String(owner)) => gaps.extend(missing(estate, ATTACHMENT, owner, Some(&attachment.region))),
-                Some(Value::Unknown(gap)) => drop(gaps.insert(Arc::clone(gap))),
-                _ => {}
-            }
-            (position(at), list(found, gaps))
+            let owner = attachment.property("transit_gateway_owner_id");
+            let key = (gateway.clone(), serde_json::to_string(&owner).unwrap_or_default(), Arc::clone(&attachment.region));
+            let list = lists.entry(key).or_insert_with(|| {
+                let mut gaps = open.clone();
+                match owner {
+                    Some(Value::String(owner)) => gaps.extend(missing(estate, ATTACHMENT, owner, Some(&attachment.region))),
+                    Some(Value::Unknown(gap)) => drop(gaps.insert(Arc::clone(gap))),
+                    _ => {}
+                }
+                list(gateway.and_then(|id| by_gateway.get(&id).cloned()).unwrap_or_default(), gaps)
+            });
+            (position(at), list.clone())
         })
         .collect()
 }

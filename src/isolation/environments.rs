@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::glob::{Globs, glob};
 use crate::estate::{
     Environment, Estate, Fetched, Gap, Reach, Reason, Resource, UNKNOWN_ACCOUNT, UNKNOWN_TAG, USUAL_ENVIRONMENTS, out_of_reach, reach,
 };
@@ -59,13 +60,9 @@ impl Environments {
         }
     }
 
-    fn claims(&self, resource: &Resource, claims: &mut Claims) {
+    fn claims(&self, rules: &Rules<'_>, resource: &Resource, claims: &mut Claims) {
         match self {
-            Self::Declared(rules) => {
-                for (name, rule) in rules {
-                    claim(name, rule, resource, claims);
-                }
-            }
+            Self::Declared(_) => rules.about(resource).into_iter().for_each(|(name, rule)| claim(name, rule, resource, claims)),
             Self::ByTag => match &resource.tags {
                 Fetched::Known(tags) => {
                     if tags.get(TAG).is_some_and(|value| value == UNKNOWN_TAG) {
@@ -84,6 +81,61 @@ impl Environments {
                 Fetched::Unknown(gap) => claims.open = Some(Arc::clone(gap)),
             },
         }
+    }
+}
+
+/// The rules of all environments by what they ask for, so that a resource does not ask each of them.
+struct Rules<'r> {
+    all: Vec<(&'r str, &'r EnvironmentRule)>,
+    accounts: HashMap<&'r str, Vec<usize>>,
+    vpcs: HashMap<&'r str, Vec<usize>>,
+    tags: HashMap<&'r str, HashMap<&'r str, Vec<usize>>>,
+    names: Globs<usize>,
+    /// The last rules that ask for accounts, for names, for tags, and for each tag: where what they ask for is not known, each
+    /// rule would say the same.
+    last: [Option<usize>; 3],
+    last_of_tag: HashMap<&'r str, usize>,
+}
+
+impl<'r> Rules<'r> {
+    fn new(environments: &'r Environments) -> Self {
+        let all: Vec<(&str, &EnvironmentRule)> = match environments {
+            Environments::Declared(rules) => rules.iter().map(|(name, rule)| (name.as_str(), rule)).collect(),
+            Environments::ByTag => Vec::new(),
+        };
+        let (mut accounts, mut vpcs): (HashMap<&str, Vec<usize>>, HashMap<&str, Vec<usize>>) = (HashMap::new(), HashMap::new());
+        let mut tags: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
+        let mut last = [None; 3];
+        let mut last_of_tag = HashMap::new();
+        for (at, (_, rule)) in all.iter().enumerate() {
+            rule.accounts.iter().for_each(|account| accounts.entry(account).or_default().push(at));
+            rule.vpcs.iter().for_each(|vpc| vpcs.entry(vpc).or_default().push(at));
+            for (key, values) in &rule.tags {
+                last_of_tag.insert(key.as_str(), at);
+                let by_value = tags.entry(key).or_default();
+                values.iter().for_each(|value| by_value.entry(value).or_default().push(at));
+            }
+            let asks = [!rule.accounts.is_empty(), !rule.names.is_empty(), !rule.tags.is_empty()];
+            last.iter_mut().zip(asks).filter(|(_, asks)| *asks).for_each(|(last, _)| *last = Some(at));
+        }
+        let patterns = all.iter().enumerate().flat_map(|(at, (_, rule))| rule.names.iter().map(move |name| (name.as_str(), at)));
+        let names = Globs::new(patterns);
+        Self { all, accounts, vpcs, tags, names, last, last_of_tag }
+    }
+
+    /// The rules that may say something of a resource, in their order.
+    fn about(&self, resource: &Resource) -> Vec<(&'r str, &'r EnvironmentRule)> {
+        let mut found: BTreeSet<usize> = self.last.iter().flatten().copied().collect();
+        found.extend(self.accounts.get(&*resource.account).into_iter().flatten());
+        found.extend(self.vpcs.get(&*resource.id).into_iter().flatten());
+        found.extend(self.names.matches(&resource.name));
+        for (key, value) in resource.tags.known().into_iter().flatten() {
+            found.extend(self.tags.get(key.as_str()).and_then(|values| values.get(value.as_str())).into_iter().flatten());
+            if value == UNKNOWN_TAG {
+                found.extend(self.last_of_tag.get(key.as_str()));
+            }
+        }
+        found.into_iter().map(|at| self.all[at]).collect()
     }
 }
 
@@ -156,25 +208,6 @@ fn unknown_tag(resource: &Resource, key: &str) -> Arc<Gap> {
     Arc::new(out_of_reach(resource.kind.service, &resource.account, &resource.region, &format!("the value of the tag {key}")))
 }
 
-/// Whether a text matches a pattern in which `*` stands for any characters; both ends are anchored.
-pub(crate) fn glob(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
-        return false;
-    };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else {
-        return rest.is_empty();
-    };
-    for part in middle {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
 const VPC: &str = "AWS::EC2::VPC";
 
 /// What a resource is part of: type, path to the key, type of the whole, path on it. A resource that
@@ -237,12 +270,13 @@ const LONGEST_CHAIN: usize = 6;
 
 /// Assigns an environment to every resource.
 pub(super) fn assign(estate: &mut Estate, environments: &Environments) {
+    let rules = Rules::new(environments);
     let own: Vec<Option<Environment>> = estate
         .resources
         .iter()
         .map(|resource| {
             let mut claims = Claims::default();
-            environments.claims(resource, &mut claims);
+            environments.claims(&rules, resource, &mut claims);
             claims.decide()
         })
         .collect();
@@ -424,7 +458,7 @@ impl Resolver<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PART_OF, glob};
+    use super::PART_OF;
     use crate::aws;
     use crate::estate::exists;
 
@@ -444,17 +478,5 @@ mod tests {
             assert!(wholes.contains(kind), "{kind}");
         }
         assert!(super::wholes("AWS::KMS::Key").is_empty());
-    }
-
-    #[test]
-    fn globs_are_anchored() {
-        assert!(glob("prod-*", "prod-db"));
-        assert!(glob("*-prod", "db-prod"));
-        assert!(glob("a*b*c", "a1b2c"));
-        assert!(glob("same", "same"));
-        assert!(!glob("prod", "prod-db"));
-        assert!(!glob("prod-*", "my-prod-db"));
-        assert!(!glob("a*a", "a"));
-        assert!(glob("*", ""));
     }
 }

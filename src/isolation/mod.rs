@@ -4,12 +4,14 @@
 mod admitted;
 mod connected;
 mod environments;
+mod glob;
 mod provided;
 
 use crate::estate::{Estate, Link, Source};
 
 pub use environments::{EnvironmentRule, Environments};
-pub(crate) use environments::{glob, wholes};
+pub(crate) use environments::wholes;
+pub(crate) use glob::{Globs, glob};
 
 /// The links that are worked out here.
 pub const LINKS: &[Link] = &[
