@@ -230,12 +230,16 @@ fn rules(folder: &Path, n: usize, named: bool) -> Result<Vec<String>, Failure> {
         changes.push(change("aws_security_group_rule", &format!("r[\"{at}\"]"), "create", rule(at), waits));
     }
     let references = if named { json!(["aws_security_group.g", "each.key"]) } else { json!(["local.ids", "each.key"]) };
-    let expressions = [("aws_security_group", "g", json!({})), ("aws_security_group_rule", "r", json!({"security_group_id": {"references": references}}))];
+    let expressions = [
+        ("aws_security_group", "g", json!({})),
+        ("aws_security_group_rule", "r", json!({"security_group_id": {"references": references}})),
+    ];
     plan(folder, changes, &expressions)
 }
 
 fn rules_for_one(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
-    let group = json!({"id": "sg-1", "name": "g", "description": "d", "vpc_id": "vpc-1", "ingress": [], "egress": [], "tags": {}, "tags_all": {}});
+    let group =
+        json!({"id": "sg-1", "name": "g", "description": "d", "vpc_id": "vpc-1", "ingress": [], "egress": [], "tags": {}, "tags_all": {}});
     let mut changes = vec![change("aws_security_group", "g", "no-op", group, json!({}))];
     changes.extend((0..n).map(|at| {
         let mut rule = rule(at);
@@ -271,7 +275,8 @@ fn attached(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
 fn namesakes(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
     let mut changes = Vec::new();
     for at in 0..n {
-        let cluster = json!({"cluster_identifier": "main", "engine": "aurora-postgresql", "storage_encrypted": true, "tags": {}, "tags_all": {}});
+        let cluster =
+            json!({"cluster_identifier": "main", "engine": "aurora-postgresql", "storage_encrypted": true, "tags": {}, "tags_all": {}});
         changes.push(change("aws_rds_cluster", &format!("c[{at}]"), "create", cluster, json!({"id": true, "arn": true})));
         let member = json!({"cluster_identifier": "main", "identifier": format!("m{at}"), "engine": "aurora-postgresql", "tags": {}, "tags_all": {}});
         changes.push(change("aws_rds_cluster_instance", &format!("m[{at}]"), "create", member, json!({"id": true, "arn": true})));
@@ -282,8 +287,11 @@ fn namesakes(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
 fn template(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
     let mut resources = Map::new();
     for at in 0..n {
-        resources.insert(format!("Volume{at}"), json!({"Type": "AWS::EC2::Volume", "Properties": {"Size": 8, "Encrypted": true,
-            "AvailabilityZone": "eu-central-1a", "KmsKeyId": {"Ref": format!("Key{at}")}}}));
+        resources.insert(
+            format!("Volume{at}"),
+            json!({"Type": "AWS::EC2::Volume", "Properties": {"Size": 8, "Encrypted": true,
+            "AvailabilityZone": "eu-central-1a", "KmsKeyId": {"Ref": format!("Key{at}")}}}),
+        );
         resources.insert(format!("Key{at}"), json!({"Type": "AWS::KMS::Key", "Properties": {"EnableKeyRotation": true}}));
     }
     fs::write(folder.join("template.json"), json!({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}).to_string())?;
@@ -316,7 +324,8 @@ fn exceptions(folder: &Path, n: usize, pattern: &str) -> Result<Vec<String>, Fai
 
 fn mistaken_exceptions(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
     estate(folder, "estate.json", Vec::new())?;
-    let exception = |at: usize| format!("- {{id: e-{at}, policy: no-such-policy-{at}, resources: [\"*\"], reason: r, risk: R, aprover: x}}\n");
+    let exception =
+        |at: usize| format!("- {{id: e-{at}, policy: no-such-policy-{at}, resources: [\"*\"], reason: r, risk: R, aprover: x}}\n");
     fs::write(folder.join("exceptions.yaml"), (0..n).map(exception).collect::<String>())?;
     fs::write(folder.join("keur.yaml"), "exceptions: exceptions.yaml\n")?;
     Ok(check(&["--estate", "estate.json"]))
@@ -378,7 +387,8 @@ fn places(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
                 volume["arn"] = json!(format!("arn:aws:ec2:{region}:{account}:volume/vol-{own}"));
                 resources.push(volume);
             }
-            let denied = json!({"service": "ec2", "operation": "DescribeSnapshots", "account": account, "region": region, "reason": "denied"});
+            let denied =
+                json!({"service": "ec2", "operation": "DescribeSnapshots", "account": account, "region": region, "reason": "denied"});
             for service in keur::aws::SERVICES {
                 for kind in service.types {
                     let gap = if *kind == "AWS::EC2::Snapshot" { denied.clone() } else { Json::Null };
@@ -427,7 +437,8 @@ fn drift(folder: &Path, n: usize, accepted: usize) -> Result<Vec<String>, Failur
             "tags": {"Environment": "production"}, "tags_all": {"Environment": "production"}})
     };
     state(folder, &[("aws_ebs_volume", (0..n).map(volume).collect())])?;
-    let rule = |at: usize| json!({"resources": [format!("*volume/vol-{at}")], "attributes": ["size"], "reason": "r", "expires": "2099-01-01"});
+    let rule =
+        |at: usize| json!({"resources": [format!("*volume/vol-{at}")], "attributes": ["size"], "reason": "r", "expires": "2099-01-01"});
     fs::write(folder.join(".keurignore"), (0..accepted.max(1)).map(rule).collect::<Json>().to_string())?;
     Ok(text(&["drift", "--state", "terraform.tfstate", "--estate", "estate.json", "--format", "json=drift.json"]))
 }

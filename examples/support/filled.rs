@@ -4,7 +4,7 @@ use keur::estate::{Field, RecordType, Type};
 use serde_json::{Map, Value as Json, json};
 
 /// The record with every field: null where that may be, and something plain elsewhere.
-pub fn filled(record: &RecordType, mut given: Map<String, Json>) -> Map<String, Json> {
+pub(crate) fn filled(record: &RecordType, mut given: Map<String, Json>) -> Map<String, Json> {
     let value = |field: &Field, given: Option<Json>| plain(&field.ty, given);
     record.fields.iter().map(|field| (field.name.clone(), value(field, given.remove(&field.name)))).collect()
 }

@@ -20,6 +20,9 @@ use crate::estate::{
     out_of_reach, reach, symbol,
 };
 
+/// What a plan deletes: type of the code and what names it → account and region, where they could be told.
+type Gone = HashMap<(String, String), Vec<[Option<String>; 2]>>;
+
 /// What was read from code, object by object: of most, little is kept.
 pub(crate) struct Reading<'r> {
     /// `plan`, `state` or `template`.
@@ -27,8 +30,8 @@ pub(crate) struct Reading<'r> {
     registry: &'r Registry,
     drafts: Vec<Draft>,
     parts: Vec<Object>,
-    /// Type of the code and what names a thing that the plan deletes → where it is: account and region.
-    gone: HashMap<(String, String), Vec<(Option<String>, Option<String>)>>,
+    /// What the plan deletes.
+    gone: Gone,
     resources: Vec<Resource>,
     /// Files, and what they did not say.
     pub(crate) run: DeclaredRun,
@@ -37,7 +40,15 @@ pub(crate) struct Reading<'r> {
 impl<'r> Reading<'r> {
     /// Nothing yet.
     pub(crate) fn new(source: &'static str, registry: &'r Registry) -> Self {
-        Self { source, registry, drafts: Vec::new(), parts: Vec::new(), gone: HashMap::new(), resources: Vec::new(), run: DeclaredRun::default() }
+        Self {
+            source,
+            registry,
+            drafts: Vec::new(),
+            parts: Vec::new(),
+            gone: HashMap::new(),
+            resources: Vec::new(),
+            run: DeclaredRun::default(),
+        }
     }
 
     /// Adds a resource or a part.
@@ -47,7 +58,7 @@ impl<'r> Reading<'r> {
         } else if object.action == Some(Action::Delete) {
             // What is gone has no properties; that it goes is a change. Its parts go with it.
             for key in keys_of(&object) {
-                let place = (object.account.clone(), object.region.clone());
+                let place = [object.account.clone(), object.region.clone()];
                 self.gone.entry((object.source_type.clone(), key)).or_default().push(place);
             }
         } else if let Some(mapping) = mapping(&object.source_type) {
@@ -241,13 +252,10 @@ fn pairs(list: &[Json]) -> Json {
     Json::Object(map)
 }
 
-/// What a plan deletes: type of the code and what names it → where it is.
-type Gone = HashMap<(String, String), Vec<(Option<String>, Option<String>)>>;
-
 /// Whether a part is deleted together with what it is part of: there is nothing left then of which it could be told.
 fn goes_with_its_whole(part: &Object, table: &Part, key: &str, gone: &Gone) -> bool {
     // Where nobody knows where both are, the whole may be another one of the same name.
-    let here = |(account, region): &(Option<String>, Option<String>)| {
+    let here = |[account, region]: &[Option<String>; 2]| {
         key.starts_with("arn:") || (account.is_some() && *account == part.account && region.is_some() && *region == part.region)
     };
     let found = |of: &&str| gone.get(&((*of).to_owned(), key.to_owned())).is_some_and(|places| places.iter().any(here));

@@ -121,8 +121,22 @@ mod tests {
     #[test]
     fn every_type_with_a_table_is_on_the_list_of_what_is_lost() {
         const WORDS: &[&str] = &[
-            "-", "?", "account", "backup", "bucket", "database", "directory", "disk", "domain", "key", "queue", "repository", "storage",
-            "stream", "trail", "vault",
+            "-",
+            "?",
+            "account",
+            "backup",
+            "bucket",
+            "database",
+            "directory",
+            "disk",
+            "domain",
+            "key",
+            "queue",
+            "repository",
+            "storage",
+            "stream",
+            "trail",
+            "vault",
         ];
         let types: Vec<&str> = lines().map(|(kind, _)| kind).collect();
         assert!(types.is_sorted() && types.windows(2).all(|pair| pair[0] != pair[1]), "sorted by type, each once");

@@ -1,7 +1,9 @@
 //! Lists that parts fill: what is added to them and taken out of them is gathered and then done at once, so that the parts of
 //! a thing cost no more than their number.
 
-use std::collections::{HashMap, HashSet};
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value as Json};
 
@@ -42,8 +44,7 @@ impl Edits {
             Json::Array(items) => (items, None),
             // What AWS will list in the end, when nothing was declared, is what the parts say.
             mark if marked(&mark).is_some_and(of_nobody) => (Vec::new(), None),
-            mark if is_marked(&mark) => (Vec::new(), Some(mark)),
-            _ => (Vec::new(), None),
+            other => (Vec::new(), Some(other).filter(is_marked)),
         };
         let mut seen: HashSet<Json> = items.iter().cloned().collect();
         items.extend(self.added.into_iter().filter(|item| seen.insert(item.clone())));
@@ -70,8 +71,10 @@ fn take_out(items: &mut Vec<Json>, gone: Vec<Json>) {
         _ => true,
     });
     // What is not there as it is may be a part of an element: by its other members → by the name of the list → what goes.
-    let mut less: HashMap<Json, HashMap<String, HashSet<Json>>> = HashMap::new();
-    for item in exact.into_iter().filter(|(_, left)| *left > 0).filter_map(|(item, _)| if let Json::Object(map) = item { Some(map) } else { None }) {
+    let mut less: HashMap<Json, BTreeMap<String, HashSet<Json>>> = HashMap::new();
+    for item in
+        exact.into_iter().filter(|(_, left)| *left > 0).filter_map(|(item, _)| if let Json::Object(map) = item { Some(map) } else { None })
+    {
         let lists = less.entry(head(&item)).or_default();
         for (key, value) in item {
             if let Json::Array(members) = value {

@@ -82,7 +82,8 @@ mod tests {
         let registry = crate::registry();
         let mut undecided = Vec::new();
         for kind in kinds() {
-            let tables: Vec<_> = MAPPINGS.iter().flat_map(|tables| tables.iter()).filter(|m| m.kind == kind && m.from.starts_with("aws_")).collect();
+            let tables: Vec<_> =
+                MAPPINGS.iter().flat_map(|tables| tables.iter()).filter(|m| m.kind == kind && m.from.starts_with("aws_")).collect();
             assert!(!tables.is_empty(), "{kind}");
             for field in &registry.get(kind).unwrap().properties.fields {
                 let without = tables.iter().find(|table| !table.fields.iter().any(|declared| declared.name == field.name));

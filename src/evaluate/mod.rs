@@ -221,7 +221,8 @@ fn judge(
     shared: &Shared,
 ) -> (Option<Finding>, Option<&'static str>) {
     let resource = &estate.resources[position as usize];
-    let mut world = World { resources: &estate.resources, slots: own_slots(policy, resource, position), sentence: false, shared: Some(shared) };
+    let mut world =
+        World { resources: &estate.resources, slots: own_slots(policy, resource, position), sentence: false, shared: Some(shared) };
     world.slots[slots::PARAMS] = params.of(&resource.environment);
     world.slots[slots::NOW] = Value::Timestamp(estate.run.as_of);
     let bind = |world: &mut World<'_>| {

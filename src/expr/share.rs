@@ -7,7 +7,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use super::World;
@@ -48,7 +48,7 @@ struct Classes {
 struct Lookup {
     texts: HashMap<Arc<str>, Vec<u32>>,
     /// References to things still to be made: type → symbol → positions.
-    references: HashMap<Option<String>, HashMap<String, Vec<u32>>>,
+    references: BTreeMap<Option<String>, HashMap<String, Vec<u32>>>,
     /// Whatever else: it may be equal to anything.
     others: Vec<u32>,
 }
@@ -271,7 +271,8 @@ pub(super) fn quantified(kind: Macro, items: &Arc<[Value]>, body: &Node, world: 
     let classes = entry.classes.as_ref()?;
     let alone = classes.alone(items, body, world)?;
     let decides = kind == Macro::Exists;
-    let (mut weighty, mut excused): (Option<(u32, Arc<Gap>)>, Option<(u32, Arc<Gap>)>) = (None, None);
+    let mut weighty: Option<(u32, Arc<Gap>)> = None;
+    let mut excused: Option<(u32, Arc<Gap>)> = None;
     for Answer { first, last, value } in answers(kind, items, classes, &alone, body, world) {
         match value {
             Value::Bool(holds) if holds == decides => return Some(Value::Bool(decides)),

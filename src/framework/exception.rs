@@ -146,7 +146,8 @@ struct Index<'e> {
 
 impl<'e> Index<'e> {
     fn new(exceptions: &'e [Exception]) -> Self {
-        let mut policies: HashMap<&str, Vec<(&str, (usize, usize))>> = HashMap::new();
+        type Own<'e> = Vec<(&'e str, (usize, usize))>;
+        let mut policies: HashMap<&str, Own<'_>> = HashMap::new();
         for (number, exception) in exceptions.iter().enumerate() {
             let own = exception.resources.iter().enumerate().map(|(which, (pattern, _))| (pattern.as_str(), (number, which)));
             policies.entry(&exception.policy).or_default().extend(own);

@@ -119,7 +119,8 @@ pub(super) fn attachments(estate: &Estate) -> Vec<(u32, Value)> {
         }
     }
     // Attachments to one gateway share one list, as far as they know the same of who owns it.
-    let mut lists: HashMap<(Option<Arc<str>>, String, Arc<str>), Value> = HashMap::new();
+    type Key = (Option<Arc<str>>, String, Arc<str>);
+    let mut lists: HashMap<Key, Value> = HashMap::new();
     estate
         .of_type(ATTACHMENT)
         .map(|at| {

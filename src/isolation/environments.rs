@@ -103,7 +103,8 @@ impl<'r> Rules<'r> {
             Environments::Declared(rules) => rules.iter().map(|(name, rule)| (name.as_str(), rule)).collect(),
             Environments::ByTag => Vec::new(),
         };
-        let (mut accounts, mut vpcs): (HashMap<&str, Vec<usize>>, HashMap<&str, Vec<usize>>) = (HashMap::new(), HashMap::new());
+        let mut accounts: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut vpcs: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut tags: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
         let mut last = [None; 3];
         let mut last_of_tag = HashMap::new();

@@ -28,10 +28,16 @@ pub(crate) struct Globs<T> {
     /// Those without a star.
     exact: HashMap<String, Vec<T>>,
     /// Lengths of what stands before the first star and behind the last → what that is → the patterns.
-    ends: BTreeMap<(usize, usize), HashMap<(String, String), Vec<(String, T)>>>,
+    ends: BTreeMap<(usize, usize), Ends<T>>,
     /// Those that begin and end with a star, by their longest part: its length → the part → the patterns.
-    within: BTreeMap<usize, HashMap<String, Vec<(String, T)>>>,
+    within: BTreeMap<usize, HashMap<String, Patterns<T>>>,
 }
+
+/// Patterns, each with what it stands for.
+type Patterns<T> = Vec<(String, T)>;
+
+/// What patterns begin and end with → the patterns.
+type Ends<T> = HashMap<(String, String), Patterns<T>>;
 
 impl<T: Copy + Ord> Globs<T> {
     /// These patterns.
@@ -58,7 +64,8 @@ impl<T: Copy + Ord> Globs<T> {
     /// What the patterns stand for that are about the text, sorted, each once.
     pub(crate) fn matches(&self, text: &str) -> Vec<T> {
         let mut found: Vec<T> = self.exact.get(text).into_iter().flatten().copied().collect();
-        let mut ask = |patterns: &[(String, T)]| found.extend(patterns.iter().filter(|(pattern, _)| glob(pattern, text)).map(|(_, value)| *value));
+        let mut ask =
+            |patterns: &[(String, T)]| found.extend(patterns.iter().filter(|(pattern, _)| glob(pattern, text)).map(|(_, value)| *value));
         for ((first, last), ends) in &self.ends {
             let begin = text.get(..*first);
             let end = text.len().checked_sub(*last).and_then(|at| text.get(at..));
@@ -109,7 +116,12 @@ mod tests {
         for one in words {
             patterns.push(one.to_owned());
             for other in words {
-                patterns.extend([format!("{one}*{other}"), format!("*{one}*{other}*"), format!("{one}*a*{other}"), format!("*{one}b{other}*")]);
+                patterns.extend([
+                    format!("{one}*{other}"),
+                    format!("*{one}*{other}*"),
+                    format!("{one}*a*{other}"),
+                    format!("*{one}b{other}*"),
+                ]);
             }
         }
         let globs = Globs::new(patterns.iter().enumerate().map(|(at, pattern)| (pattern.as_str(), at)));

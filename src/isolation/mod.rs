@@ -9,8 +9,8 @@ mod provided;
 
 use crate::estate::{Estate, Link, Source};
 
-pub use environments::{EnvironmentRule, Environments};
 pub(crate) use environments::wholes;
+pub use environments::{EnvironmentRule, Environments};
 pub(crate) use glob::{Globs, glob};
 
 /// The links that are worked out here.

@@ -143,12 +143,15 @@ fn no_change_by_hand_goes_without_a_word() {
         ("AWS::RDS::DBCluster", "availability_zones"),
     ];
     let (mut told, mut silent) = (0, Vec::new());
-    for (state, tape) in [("estate/terraform.tfstate", "tests/terraform/estate/tape.tar.zst"), ("rest.tfstate", "tests/tapes/everything.tar.zst")] {
+    for (state, tape) in
+        [("estate/terraform.tfstate", "tests/terraform/estate/tape.tar.zst"), ("rest.tfstate", "tests/tapes/everything.tar.zst")]
+    {
         let (declared, mut live) = (stated(state), replayed(tape));
         isolation::assign(&mut live, &isolation::Environments::ByTag);
         let keys = Keys::of(&live);
         for ours in declared.resources.iter().filter(|r| r.kind.service != CODE && r.declared.as_ref().is_some_and(|d| !d.partial)) {
-            let Some(at) = live.resources.iter().position(|r| r.kind.name == ours.kind.name && (r.arn == ours.arn || r.id == ours.id)) else {
+            let Some(at) = live.resources.iter().position(|r| r.kind.name == ours.kind.name && (r.arn == ours.arn || r.id == ours.id))
+            else {
                 continue;
             };
             let whole = live.resources[at].clone();

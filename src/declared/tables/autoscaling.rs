@@ -5,8 +5,8 @@
 use serde_json::Value as Json;
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, same};
-use super::super::{marked, unknown};
 use super::super::undeclared::{Rule, Undeclared};
+use super::super::{marked, unknown};
 use crate::estate::{Action, Reason};
 
 /// Whether a mark says that nobody configured it, or that nobody could with this provider.
@@ -168,15 +168,13 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared {
-        kind: "AWS::AutoScaling::AutoScalingGroup",
-        properties: &[
-            ("created_time", Rule::OfAws),
-            ("desired_capacity", Rule::OfAws),
-            ("instance_availability_zones", Rule::OfAws),
-            ("instance_ids", Rule::OfAws),
-            ("instances", Rule::OfAws),
-        ],
-    },
-];
+pub(super) const UNDECLARED: &[Undeclared] = &[Undeclared {
+    kind: "AWS::AutoScaling::AutoScalingGroup",
+    properties: &[
+        ("created_time", Rule::OfAws),
+        ("desired_capacity", Rule::OfAws),
+        ("instance_availability_zones", Rule::OfAws),
+        ("instance_ids", Rule::OfAws),
+        ("instances", Rule::OfAws),
+    ],
+}];

@@ -147,12 +147,7 @@ pub(super) const PARTS: &[Part] = &[Part {
 }];
 
 pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared {
-        kind: "AWS::Backup::BackupPlan",
-        properties: &[
-            ("last_execution_date", Rule::OfAws),
-        ],
-    },
+    Undeclared { kind: "AWS::Backup::BackupPlan", properties: &[("last_execution_date", Rule::OfAws)] },
     Undeclared {
         kind: "AWS::Backup::BackupVault",
         properties: &[

@@ -191,18 +191,16 @@ pub(super) const PARTS: &[Part] = &[Part {
     adds: Adds::Items(&[("replica_regions", replica_region)]),
 }];
 
-pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared {
-        kind: "AWS::DynamoDB::Table",
-        properties: &[
-            ("billing_mode", Rule::NothingOr("PROVISIONED")),
-            ("creation_date_time", Rule::OfAws),
-            ("earliest_restorable_date_time", Rule::OfAws),
-            ("global_table_version", Rule::OfAws),
-            ("latest_restorable_date_time", Rule::OfAws),
-            ("stream_enabled", Rule::OfAws),
-            ("table_id", Rule::OfAws),
-            ("table_status", Rule::OfAws),
-        ],
-    },
-];
+pub(super) const UNDECLARED: &[Undeclared] = &[Undeclared {
+    kind: "AWS::DynamoDB::Table",
+    properties: &[
+        ("billing_mode", Rule::NothingOr("PROVISIONED")),
+        ("creation_date_time", Rule::OfAws),
+        ("earliest_restorable_date_time", Rule::OfAws),
+        ("global_table_version", Rule::OfAws),
+        ("latest_restorable_date_time", Rule::OfAws),
+        ("stream_enabled", Rule::OfAws),
+        ("table_id", Rule::OfAws),
+        ("table_status", Rule::OfAws),
+    ],
+}];

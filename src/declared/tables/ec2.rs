@@ -440,12 +440,7 @@ pub(super) const PARTS: &[Part] = &[
 ];
 
 pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared {
-        kind: "AWS::EC2::EBSEncryptionByDefault",
-        properties: &[
-            ("ebs_default_kms_key_id", Rule::Usual(key_of_ebs)),
-        ],
-    },
+    Undeclared { kind: "AWS::EC2::EBSEncryptionByDefault", properties: &[("ebs_default_kms_key_id", Rule::Usual(key_of_ebs))] },
     Undeclared {
         kind: "AWS::EC2::Image",
         properties: &[

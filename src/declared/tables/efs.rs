@@ -5,8 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
-use super::super::unknown;
 use super::super::undeclared::{Rule, Undeclared};
+use super::super::unknown;
 use crate::estate::{Reason, Resource, Value};
 
 /// What is known of a new file system only.
@@ -140,20 +140,18 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared {
-        kind: "AWS::EFS::FileSystem",
-        properties: &[
-            ("backup_policy_status", Rule::NothingBut(none_or_of_one_zone)),
-            ("mount_targets", Rule::Nothing),
-            ("policy", Rule::Nothing),
-            ("replication_destinations", Rule::Nothing),
-            ("creation_time", Rule::OfAws),
-            ("life_cycle_state", Rule::OfAws),
-            ("mount_targets[].vpc_id", Rule::OfAws),
-            ("replication_destinations[].last_replicated_timestamp", Rule::OfAws),
-            ("replication_destinations[].status", Rule::OfAws),
-            ("vpc_ids", Rule::OfAws),
-        ],
-    },
-];
+pub(super) const UNDECLARED: &[Undeclared] = &[Undeclared {
+    kind: "AWS::EFS::FileSystem",
+    properties: &[
+        ("backup_policy_status", Rule::NothingBut(none_or_of_one_zone)),
+        ("mount_targets", Rule::Nothing),
+        ("policy", Rule::Nothing),
+        ("replication_destinations", Rule::Nothing),
+        ("creation_time", Rule::OfAws),
+        ("life_cycle_state", Rule::OfAws),
+        ("mount_targets[].vpc_id", Rule::OfAws),
+        ("replication_destinations[].last_replicated_timestamp", Rule::OfAws),
+        ("replication_destinations[].status", Rule::OfAws),
+        ("vpc_ids", Rule::OfAws),
+    ],
+}];

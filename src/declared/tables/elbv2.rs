@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Field, Got, Mapping, Part, Take, Unset, at, call, same, take};
-use super::super::{is_marked, marked, unknown};
 use super::super::undeclared::{Rule, Undeclared};
+use super::super::{is_marked, marked, unknown};
 use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -305,11 +305,7 @@ pub(super) const PARTS: &[Part] = &[attachment("aws_lb_target_group_attachment")
 pub(super) const UNDECLARED: &[Undeclared] = &[
     Undeclared {
         kind: "AWS::ElasticLoadBalancingV2::LoadBalancer",
-        properties: &[
-            ("availability_zones", Rule::OfAws),
-            ("created_time", Rule::OfAws),
-            ("state_code", Rule::OfAws),
-        ],
+        properties: &[("availability_zones", Rule::OfAws), ("created_time", Rule::OfAws), ("state_code", Rule::OfAws)],
     },
     Undeclared {
         kind: "AWS::ElasticLoadBalancingV2::TargetGroup",

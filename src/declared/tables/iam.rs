@@ -5,8 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, document, same, take};
-use super::super::{is_marked, marked};
 use super::super::undeclared::{Rule, Undeclared};
+use super::super::{is_marked, marked};
 use crate::estate::Reason;
 
 const TAGS: &[&str] = &["tags_all", "tags"];

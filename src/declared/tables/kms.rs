@@ -286,16 +286,14 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared {
-        kind: "AWS::KMS::Key",
-        properties: &[
-            ("alias_arns", Rule::Nothing),
-            ("aliases", Rule::Nothing),
-            ("deletion_date", Rule::Nothing),
-            ("creation_date", Rule::OfAws),
-            ("replica_regions", Rule::OfAws),
-            ("rotation_period_in_days", Rule::Usual(a_year)),
-        ],
-    },
-];
+pub(super) const UNDECLARED: &[Undeclared] = &[Undeclared {
+    kind: "AWS::KMS::Key",
+    properties: &[
+        ("alias_arns", Rule::Nothing),
+        ("aliases", Rule::Nothing),
+        ("deletion_date", Rule::Nothing),
+        ("creation_date", Rule::OfAws),
+        ("replica_regions", Rule::OfAws),
+        ("rotation_period_in_days", Rule::Usual(a_year)),
+    ],
+}];

@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Unset, at, call, same};
 use super::super::row::Row;
-use super::super::{is_marked, marked, reference, unknown};
 use super::super::undeclared::{Rule, Undeclared, nothing};
+use super::super::{is_marked, marked, reference, unknown};
 use crate::estate::{Action, Reason, Resource, Value, account_of};
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -164,6 +164,9 @@ fn single(ctx: &Ctx<'_>) -> Json {
     })
 }
 
+/// What the lists of a rule hold, by the name of the list.
+type Held = HashSet<(&'static str, Json)>;
+
 /// The lists of a rule.
 const LISTS: &[&str] = &["cidr_ips", "cidr_ipv6s", "prefix_list_ids", "user_id_group_pairs"];
 
@@ -173,14 +176,14 @@ pub(in crate::declared) fn merge_rules(properties: &mut Row) {
         let Some(Json::Array(rules)) = properties.get_mut(direction) else { continue };
         let mut merged: Vec<Json> = Vec::new();
         // Protocol and ports → position, and what each list of the rule holds.
-        let mut places: HashMap<Json, (usize, HashSet<(&str, Json)>)> = HashMap::new();
+        let mut places: HashMap<Json, (usize, Held)> = HashMap::new();
         for mut rule in std::mem::take(rules) {
             if is_marked(&rule) {
                 merged.push(rule);
                 continue;
             }
             let key: Json = ["ip_protocol", "from_port", "to_port"].iter().map(|key| rule.get(*key).cloned().unwrap_or_default()).collect();
-            let (at, held) = places.entry(key).or_insert((merged.len(), HashSet::new()));
+            let (at, held) = places.entry(key).or_insert((merged.len(), Held::new()));
             let is_first = *at == merged.len();
             for list in LISTS {
                 let Some(Json::Array(own)) = rule.get_mut(*list) else { continue };
@@ -617,13 +620,7 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
             ("ip_permissions_egress[].user_id_group_pairs[].vpc_peering_connection_id", Rule::OfAws),
         ],
     },
-    Undeclared {
-        kind: "AWS::EC2::Subnet",
-        properties: &[
-            ("internet_gateway_block_mode", Rule::Usual(off)),
-            ("state", Rule::OfAws),
-        ],
-    },
+    Undeclared { kind: "AWS::EC2::Subnet", properties: &[("internet_gateway_block_mode", Rule::Usual(off)), ("state", Rule::OfAws)] },
     Undeclared {
         kind: "AWS::EC2::TransitGatewayAttachment",
         properties: &[
@@ -632,13 +629,7 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
             ("creation_time", Rule::OfAws),
         ],
     },
-    Undeclared {
-        kind: "AWS::EC2::VPC",
-        properties: &[
-            ("internet_gateway_block_mode", Rule::Usual(off)),
-            ("state", Rule::OfAws),
-        ],
-    },
+    Undeclared { kind: "AWS::EC2::VPC", properties: &[("internet_gateway_block_mode", Rule::Usual(off)), ("state", Rule::OfAws)] },
     Undeclared {
         kind: "AWS::EC2::VPCPeeringConnection",
         properties: &[

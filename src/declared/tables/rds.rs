@@ -5,8 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
-use super::super::{AWS_KEY, reference};
 use super::super::undeclared::{Rule, Undeclared};
+use super::super::{AWS_KEY, reference};
 use crate::estate::{Action, Reason};
 
 const TAGS: &[&str] = &["tags_all", "tags"];
@@ -550,11 +550,7 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
     },
     Undeclared {
         kind: "AWS::RDS::DBClusterSnapshot",
-        properties: &[
-            ("db_cluster_resource_id", Rule::OfAws),
-            ("snapshot_create_time", Rule::OfAws),
-            ("status", Rule::OfAws),
-        ],
+        properties: &[("db_cluster_resource_id", Rule::OfAws), ("snapshot_create_time", Rule::OfAws), ("status", Rule::OfAws)],
     },
     Undeclared {
         kind: "AWS::RDS::DBInstance",
@@ -583,10 +579,5 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
             ("status", Rule::OfAws),
         ],
     },
-    Undeclared {
-        kind: "AWS::RDS::DBSubnetGroup",
-        properties: &[
-            ("availability_zones", Rule::OfAws),
-        ],
-    },
+    Undeclared { kind: "AWS::RDS::DBSubnetGroup", properties: &[("availability_zones", Rule::OfAws)] },
 ];

@@ -377,15 +377,13 @@ pub(super) const PARTS: &[Part] = &[
     touches!("aws_s3_bucket_analytics_configuration"),
 ];
 
-pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared {
-        kind: "AWS::S3::Bucket",
-        properties: &[
-            ("mfa_delete", Rule::Nothing),
-            ("versioning_status", Rule::NothingOr("Suspended")),
-            ("server_side_encryption", Rule::Usual(encrypted_by_s3)),
-            ("public_access_block", Rule::Usual(blocked_or_older)),
-            ("creation_date", Rule::OfAws),
-        ],
-    },
-];
+pub(super) const UNDECLARED: &[Undeclared] = &[Undeclared {
+    kind: "AWS::S3::Bucket",
+    properties: &[
+        ("mfa_delete", Rule::Nothing),
+        ("versioning_status", Rule::NothingOr("Suspended")),
+        ("server_side_encryption", Rule::Usual(encrypted_by_s3)),
+        ("public_access_block", Rule::Usual(blocked_or_older)),
+        ("creation_date", Rule::OfAws),
+    ],
+}];

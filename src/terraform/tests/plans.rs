@@ -180,7 +180,8 @@ fn what_is_deleted_together_with_its_parts_does_not_come_back() {
     let registry = crate::registry();
     let assumed = Assumed { account: Some("123456789012".to_owned()), ..Assumed::default() };
     let both = plan_of_many(&[gone("aws_iam_role", role("one")), gone("aws_iam_role_policy_attachment", attachment("one"))]);
-    let estate = build(plan("p", both.to_string().as_bytes(), &assumed, None, &registry).unwrap().after, "2026-11-25T12:00:00Z".parse().unwrap());
+    let estate =
+        build(plan("p", both.to_string().as_bytes(), &assumed, None, &registry).unwrap().after, "2026-11-25T12:00:00Z".parse().unwrap());
     assert_eq!(estate.of_type("AWS::IAM::Role").count(), 0, "{:?}", estate.resources);
     // Of a role that is declared elsewhere, only a part goes.
     assert_eq!(roles(&[gone("aws_iam_role", role("one")), gone("aws_iam_role_policy_attachment", attachment("other"))]), ["other"]);
