@@ -30,7 +30,7 @@ const AXES: &[Axis] = &[
     ("rules of a plan of one group", 8_000, rules_for_one),
     ("rules of one group that a plan takes away", 8_000, rules_taken_away),
     ("policies attached to one role", 8_000, attached),
-    ("resources that a plan names alike", 8_000, namesakes),
+    ("resources of one name in many accounts", 2_000, namesakes),
     ("resources of a template", 8_000, template),
     ("snapshots whose volume is not known, and volumes", 8_000, open_keys),
     ("exceptions and the findings they accept", 8_000, |folder, n| exceptions(folder, n, "vol-{n}")),
@@ -272,16 +272,29 @@ fn attached(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
     plan(folder, changes, &[("aws_iam_role", "role", json!({})), ("aws_iam_role_policy_attachment", "a", json!({}))])
 }
 
+/// One cluster and its member in each of many accounts, all of one name.
 fn namesakes(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {
-    let mut changes = Vec::new();
+    let (mut changes, mut configured, mut providers) = (Vec::new(), Vec::new(), Map::new());
     for at in 0..n {
+        let account = format!("{:012}", 100_000_000_000_usize + at);
+        let role = json!({"role_arn": {"constant_value": format!("arn:aws:iam::{account}:role/deploy")}});
+        let expressions = json!({"region": {"constant_value": "eu-central-1"}, "assume_role": [role]});
+        providers.insert(format!("aws.p{at}"), json!({"name": "aws", "alias": format!("p{at}"), "expressions": expressions}));
         let cluster =
             json!({"cluster_identifier": "main", "engine": "aurora-postgresql", "storage_encrypted": true, "tags": {}, "tags_all": {}});
-        changes.push(change("aws_rds_cluster", &format!("c[{at}]"), "create", cluster, json!({"id": true, "arn": true})));
-        let member = json!({"cluster_identifier": "main", "identifier": format!("m{at}"), "engine": "aurora-postgresql", "tags": {}, "tags_all": {}});
-        changes.push(change("aws_rds_cluster_instance", &format!("m[{at}]"), "create", member, json!({"id": true, "arn": true})));
+        let member = json!({"cluster_identifier": "main", "identifier": "one", "engine": "aurora-postgresql", "tags": {}, "tags_all": {}});
+        for (kind, attributes) in [("aws_rds_cluster", cluster), ("aws_rds_cluster_instance", member)] {
+            let name = format!("n{at}");
+            changes.push(change(kind, &name, "create", attributes, json!({"id": true, "arn": true})));
+            configured.push(json!({"address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name,
+                "provider_config_key": format!("aws.p{at}"), "expressions": {}}));
+        }
     }
-    plan(folder, changes, &[("aws_rds_cluster", "c", json!({})), ("aws_rds_cluster_instance", "m", json!({}))])
+    let whole = json!({"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": changes, "complete": true, "errored": false,
+        "planned_values": {"root_module": {}},
+        "configuration": {"provider_config": providers, "root_module": {"resources": configured}}});
+    fs::write(folder.join("plan.json"), whole.to_string())?;
+    Ok(check(&["--plan", "plan.json"]))
 }
 
 fn template(folder: &Path, n: usize) -> Result<Vec<String>, Failure> {

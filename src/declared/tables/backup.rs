@@ -147,7 +147,14 @@ pub(super) const PARTS: &[Part] = &[Part {
 }];
 
 pub(super) const UNDECLARED: &[Undeclared] = &[
-    Undeclared { kind: "AWS::Backup::BackupPlan", properties: &[("last_execution_date", Rule::OfAws)] },
+    Undeclared {
+        kind: "AWS::Backup::BackupPlan",
+        properties: &[
+            ("last_execution_date", Rule::OfAws),
+            // Providers before the argument write nothing of it.
+            ("rules[].target_logically_air_gapped_backup_vault_arn", Rule::Nothing),
+        ],
+    },
     Undeclared {
         kind: "AWS::Backup::BackupVault",
         properties: &[
@@ -155,6 +162,7 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
             ("max_retention_days", Rule::Nothing),
             ("min_retention_days", Rule::Nothing),
             ("lock_date", Rule::OfAws),
+            ("encryption_key_type", Rule::OfAws),
             ("number_of_recovery_points", Rule::OfAws),
         ],
     },

@@ -202,5 +202,6 @@ pub(super) const UNDECLARED: &[Undeclared] = &[Undeclared {
         ("stream_enabled", Rule::OfAws),
         ("table_id", Rule::OfAws),
         ("table_status", Rule::OfAws),
+        ("witness_regions", Rule::Nothing),
     ],
 }];

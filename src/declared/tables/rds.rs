@@ -5,7 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::super::map::{Adds, Arn, Ctx, Got, Mapping, Part, Take, Unset, at, call, same, take};
-use super::super::undeclared::{Rule, Undeclared};
+use super::super::undeclared::{Rule, Undeclared, nothing as is_nothing};
 use super::super::{AWS_KEY, reference};
 use crate::estate::{Action, Reason};
 
@@ -540,6 +540,10 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
         kind: "AWS::RDS::DBCluster",
         properties: &[
             ("engine_mode", Rule::NothingOr("provisioned")),
+            ("cluster_scalability_type", Rule::NothingOr("standard")),
+            ("internet_access_gateway_enabled", Rule::Nothing),
+            ("publicly_accessible", Rule::Usual(is_nothing)),
+            ("storage_encryption_type", Rule::OfAws),
             ("cluster_create_time", Rule::OfAws),
             ("cross_account_clone", Rule::OfAws),
             ("latest_restorable_time", Rule::OfAws),
@@ -550,7 +554,12 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
     },
     Undeclared {
         kind: "AWS::RDS::DBClusterSnapshot",
-        properties: &[("db_cluster_resource_id", Rule::OfAws), ("snapshot_create_time", Rule::OfAws), ("status", Rule::OfAws)],
+        properties: &[
+            ("db_cluster_resource_id", Rule::OfAws),
+            ("snapshot_create_time", Rule::OfAws),
+            ("storage_encryption_type", Rule::OfAws),
+            ("status", Rule::OfAws),
+        ],
     },
     Undeclared {
         kind: "AWS::RDS::DBInstance",
@@ -563,7 +572,9 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
             ("instance_create_time", Rule::OfAws),
             ("latest_restorable_time", Rule::OfAws),
             ("master_user_secret_arn", Rule::OfAws),
+            ("read_replica_db_cluster_identifiers", Rule::OfAws),
             ("read_replica_db_instance_identifiers", Rule::OfAws),
+            ("storage_encryption_type", Rule::OfAws),
             ("secondary_availability_zone", Rule::OfAws),
             ("subnet_ids", Rule::OfAws),
             ("vpc_id", Rule::OfAws),
@@ -576,6 +587,7 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
             ("dbi_resource_id", Rule::OfAws),
             ("original_snapshot_create_time", Rule::OfAws),
             ("snapshot_create_time", Rule::OfAws),
+            ("storage_encryption_type", Rule::OfAws),
             ("status", Rule::OfAws),
         ],
     },

@@ -215,10 +215,7 @@ fn rules_without_a_group_leave_every_group_open_at_a_cost_that_grows_with_their_
     for group in groups.map(|at| &estate.resources[at]) {
         let Some(Value::List(rules)) = group.property("ip_permissions") else { panic!("{group:?}") };
         assert!(rules.len() <= 2, "{rules:?}");
-        if let [Value::Unknown(gap)] = &rules[..] {
-            assert!(gap.subject.as_ref().unwrap().ends_with(", and 59 more like it"), "{gap:?}");
-            open += 1;
-        }
+        open += usize::from(matches!(&rules[..], [Value::Unknown(_)]));
     }
     assert_eq!(open, 60);
     let (_, many) = loose(480);
