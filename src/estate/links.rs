@@ -160,15 +160,18 @@ pub struct Graph<'a> {
     coverage: Coverage<'a>,
     edges: HashMap<(&'static str, &'static str), Edges>,
     /// What a key leads to that many hold, from one place.
-    named: RwLock<HashMap<(LinkPlace, Arc<str>), Arc<Named>>>,
+    named: RwLock<HashMap<KeyPlace, Arc<Named>>>,
     /// The same as a list: all that hold the key share one.
-    lists: RwLock<HashMap<(LinkPlace, Arc<str>), Value>>,
+    lists: RwLock<HashMap<KeyPlace, Value>>,
     /// Why targets of a link may be missing near a place.
     gaps: RwLock<HashMap<LinkPlace, Arc<BTreeSet<Arc<Gap>>>>>,
 }
 
 /// A link, by type and name, and where it starts: account, region and provider.
 type LinkPlace = (&'static str, &'static str, Arc<str>, Arc<str>, Option<String>);
+
+/// The same, and a key that is held there.
+type KeyPlace = (LinkPlace, Arc<str>);
 
 /// The targets that a key names; and why there may be others, where that is not known of a namesake.
 type Named = (Vec<u32>, Option<Arc<Gap>>);
