@@ -1,9 +1,16 @@
-//! Reading files that anybody may have put there: only what is a regular file is opened, and nothing is read or unpacked
-//! beyond a size that is named. A pipe would be waited for without end, a device read without end.
+//! What anybody may have written: files, and text that is to be shown.
+//!
+//! Of files only what is a regular file is opened, and nothing is read or unpacked beyond a size that is named. A pipe would be
+//! waited for without end, a device read without end. Text may hold secrets, and characters that move the cursor or turn the
+//! reading around: neither is to reach a terminal or a record.
 
+use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::{self, Error, ErrorKind, Read, Seek as _};
 use std::path::Path;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 /// Frames that need more memory than 2^27 bytes to be unpacked are refused: what keur writes needs 2^23 at most.
 const WINDOW_LOG: u32 = 27;
@@ -144,6 +151,61 @@ fn skip(source: &mut impl Read, count: u64) -> io::Result<()> {
     }
 }
 
+/// What is wrong with JSON, without anything of what stands in it: states and plans hold secrets. Names of members are no secrets.
+pub(crate) fn json_problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // The parser's own words for what is broken or cut off repeat nothing.
+    if !error.is_data() {
+        return text;
+    }
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let place = if error.line() == 0 { "" } else { place.as_str() };
+    let expected = |text: &str| text.rfind(", expected ").map_or_else(String::new, |at| text[at..].to_owned());
+    let name = |rest: &str| rest.split('`').next().filter(|name| is_name(name)).map(str::to_owned);
+    if let Some(rest) = text.strip_prefix("invalid type: ") {
+        const KINDS: &[&str] = &["string", "integer", "floating point", "boolean", "null", "map", "sequence"];
+        let kind = KINDS.iter().find(|kind| rest.starts_with(*kind)).unwrap_or(&"something else");
+        return format!("invalid type: {kind}{}{place}", expected(rest));
+    }
+    for start in ["unknown field `", "missing field `", "duplicate field `"] {
+        if let Some(name) = text.strip_prefix(start).and_then(name) {
+            return format!("{start}{name}`{place}");
+        }
+    }
+    match text {
+        text if text.starts_with("unknown variant ") || text.starts_with("invalid value: ") => {
+            format!("unknown value{}{place}", expected(text))
+        }
+        _ => format!("a value is not what belongs there{place}"),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'))
+}
+
+/// A text without the user and the password that addresses in it may carry.
+pub(crate) fn without_user(text: &str) -> Cow<'_, str> {
+    static USER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?\#"'<>`]*@"#).expect("internal error: a pattern of this file"));
+    USER.replace_all(text, "$1***@")
+}
+
+/// Whether a character moves the cursor, begins what a terminal obeys, turns the direction of reading around or is not seen.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Text on one line, with a mark in the place of what is hidden.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -223,5 +285,73 @@ mod tests {
         assert_eq!(read(&link, 10).unwrap(), b"0123456789");
         assert!(read_itself(&link, 10).is_err());
         assert!(read_itself(&file, 9).unwrap_err().to_string().contains("more than 9 bytes"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_json_is_said_without_what_stands_in_it() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "it is only read")]
+        struct Shape {
+            number: u8,
+            text: Option<String>,
+            list: Option<Vec<bool>>,
+            time: Option<jiff::Timestamp>,
+            word: Option<Word>,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word {
+            One,
+        }
+        const SECRETS: &[&str] =
+            &["hunter2", "hunter2, expected `hunter2`", "hunter2\" at line 1 column 1", "hunter2`, expected x", "\u{1b}[2Jhunter2"];
+        let mut tried = 0;
+        for secret in SECRETS {
+            let secret = serde_json::to_string(secret).unwrap();
+            for text in [
+                format!("{{\"number\": {secret}}}"),
+                format!("{{\"number\": 1, \"text\": [{secret}]}}"),
+                format!("{{\"number\": 1, \"list\": {secret}}}"),
+                format!("{{\"number\": 1, \"list\": [{secret}]}}"),
+                format!("{{\"number\": 1, \"time\": {secret}}}"),
+                format!("{{\"number\": 1, \"word\": {secret}}}"),
+                format!("{{\"number\": 1, \"word\": {{{secret}: 1}}}}"),
+                format!("{{\"number\": 1, \"text\": {secret}"),
+                format!("{{\"number\": 1, \"text\": {secret} {secret}}}"),
+                format!("{{\"number\": 1}} {secret}"),
+                format!("[{secret}]"),
+                secret.clone(),
+            ] {
+                for end in 1..=text.len() {
+                    let Some(cut) = text.get(..end) else { continue };
+                    if let Err(error) = serde_json::from_str::<Shape>(cut) {
+                        let said = json_problem(&error);
+                        assert!(!said.contains("hunter") && !said.contains('\u{1b}') && !said.is_empty(), "{cut}: {said}");
+                        tried += 1;
+                    }
+                }
+            }
+        }
+        assert!(tried > 1000, "{tried}");
+        let said = |text: &str| json_problem(&serde_json::from_str::<Shape>(text).unwrap_err());
+        assert_eq!(said("{\"number\": \"x\"}"), "invalid type: string, expected u8 at line 1 column 14");
+        assert_eq!(said("{\"numbr\": 1}"), "unknown field `numbr` at line 1 column 8");
+        assert_eq!(said("{}"), "missing field `number` at line 1 column 2");
+        assert_eq!(said("{\"number\": 1,"), "EOF while parsing a value at line 1 column 13");
+    }
+
+    #[test]
+    fn addresses_lose_their_user() {
+        for (address, shown) in [
+            ("http://user:pass@host:8080/a@b?c", "http://***@host:8080/a@b?c"),
+            ("proxy https://tok3n@host, and s3://a@b", "proxy https://***@host, and s3://***@b"),
+            ("git::ssh://a:b@c@host/x", "git::ssh://***@host/x"),
+            ("http://host/user@example.org", "http://host/user@example.org"),
+            ("somebody@example.org", "somebody@example.org"),
+            ("https://u:p@[::1]:1/", "https://***@[::1]:1/"),
+        ] {
+            assert_eq!(without_user(address), shown);
+        }
     }
 }

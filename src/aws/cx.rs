@@ -487,9 +487,22 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The text of an error and of everything under it.
+/// The text of an error and of everything under it, without what programs and addresses in it may tell of secrets.
 pub(crate) fn explain(error: &dyn std::error::Error) -> String {
-    chain(error)
+    discreet(&chain(error))
+}
+
+/// A program that gives credentials may say them in its output or its complaint, which the SDK repeats.
+fn discreet(text: &str) -> String {
+    const UNSAID: &str = "(what the program said is not repeated: it may hold secrets)";
+    let text = crate::untrusted::without_user(text);
+    let repeats = ["Stderr:", "could not parse response:"];
+    let cut = text.find("external process").and_then(|_| repeats.into_iter().filter_map(|word| Some(text.find(word)? + word.len())).min());
+    match cut {
+        // No colon: the last parts of a chain of causes are told apart by them.
+        Some(end) => format!("{} {UNSAID}", text[..end].trim_end_matches(':')),
+        None => text.into_owned(),
+    }
 }
 
 /// A time of the SDK.

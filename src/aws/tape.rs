@@ -248,15 +248,15 @@ impl Tape {
         let damaged = |name: &str, problem: String| TapeError::Damaged { path: path.to_owned(), name: name.to_owned(), problem };
         let run = files.remove("run.json").ok_or_else(|| missing("run.json"))?;
         let lines = files.remove("exchanges.jsonl").ok_or_else(|| missing("exchanges.jsonl"))?;
-        let head: Head = serde_json::from_slice(&run).map_err(|e| damaged("run.json", e.to_string()))?;
+        let head: Head = serde_json::from_slice(&run).map_err(|e| damaged("run.json", untrusted::json_problem(&e)))?;
         if head.schema != SCHEMA {
             return Err(damaged("run.json", format!("its schema is `{}`, this program reads `{SCHEMA}`", head.schema)));
         }
         let mut exchanges = Vec::new();
         for (at, line) in lines.lines().enumerate() {
             let line = line.map_err(|e| damaged("exchanges.jsonl", e.to_string()))?;
-            let exchange: Exchange =
-                serde_json::from_str(&line).map_err(|e| damaged("exchanges.jsonl", format!("line {}: {e}", at + 1)))?;
+            let exchange: Exchange = serde_json::from_str(&line)
+                .map_err(|e| damaged("exchanges.jsonl", format!("line {}: {}", at + 1, untrusted::json_problem(&e))))?;
             if key_of(&exchange.account, &exchange.region, &exchange.service, &exchange.request) != exchange.key {
                 return Err(damaged("exchanges.jsonl", format!("line {}: what was asked is not what its key says", at + 1)));
             }

@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::config::{Config, Regions};
 use super::progress::Bars;
+use super::screen::Kind;
 use super::setup::Setup;
 use super::source::{SourceArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
@@ -50,7 +51,7 @@ pub(super) fn run(args: CollectArgs, terminal: &Terminal) -> Outcome {
         tape.write(folder).map_err(|error| Failure::usage(error.to_string()))?;
     }
     if to_stdout {
-        output::to_stdout(|out| estate.save(out))?;
+        output::shown(Kind::Json, |out| estate.save(out))?;
     } else {
         output::to_file(&args.output, |out| estate.save(out))?;
     }

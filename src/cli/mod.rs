@@ -17,6 +17,7 @@ mod policy;
 #[cfg(feature = "aws")]
 mod progress;
 mod schema;
+mod screen;
 mod setup;
 mod source;
 
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 
-use crate::report::{self, Style, plain_lines};
+use crate::report::{self, Style};
 
 /// Checks a live AWS estate against declarative policies, and reports every deviation as evidence for
 /// ISO/IEC 27001 controls. What could not be read is unknown, never a pass.
@@ -163,7 +164,7 @@ impl Terminal {
     /// Writes a line to standard error.
     fn say(&self, text: &str) {
         // There is nobody left to tell when standard error is gone.
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", screen::cleaned(text));
     }
 }
 
@@ -208,9 +209,9 @@ pub fn main() -> ExitCode {
         Err(failure) => {
             let word = if terminal.color { "\x1b[1;31merror\x1b[0m" } else { "error" };
             // What is wrong with a file is said in words of the file.
-            terminal.say(&format!("{word}: {}", plain_lines(&failure.message)));
+            terminal.say(&format!("{word}: {}", screen::set_in(&failure.message)));
             if let Some(hint) = failure.hint {
-                terminal.say(&format!("hint: {}", plain_lines(&hint)));
+                terminal.say(&format!("hint: {}", screen::set_in(&hint)));
             }
             ExitCode::from(failure.code)
         }
@@ -241,12 +242,14 @@ fn run(command: Command, terminal: &Terminal) -> Outcome {
         Command::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "keur", &mut bytes);
-            output::stdout(&bytes)
+            output::shown(screen::Kind::Document, |out| out.write_all(&bytes))?;
+            Ok(0)
         }
         Command::Man => {
             let mut bytes = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut bytes).map_err(anyhow::Error::from)?;
-            output::stdout(&bytes)
+            output::shown(screen::Kind::Document, |out| out.write_all(&bytes))?;
+            Ok(0)
         }
         Command::Docs(args) => docs::run(args, terminal),
     }

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::check::Output;
+use super::screen::{Kind, screened};
 use super::{Failure, Outcome, Terminal};
 use crate::report::{Format, Style};
 
@@ -13,10 +14,15 @@ pub(super) fn stdout(bytes: &[u8]) -> Outcome {
     Ok(0)
 }
 
-/// Writes to standard output through a buffer. A closed pipe is a normal end.
+/// Writes lines for people to standard output. A closed pipe is a normal end.
 pub(super) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    shown(Kind::Text, write)
+}
+
+/// Writes to standard output through a buffer, as is fit for a terminal.
+pub(super) fn shown(kind: Kind, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
+    match screened(kind, &mut out, write).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if closed(&error) => Ok(()),
         Err(error) => Err(Failure::usage(format!("standard output: {error}"))),
@@ -36,7 +42,7 @@ pub(super) fn each(
 ) -> Result<(), Failure> {
     for output in outputs {
         match &output.path {
-            None => to_stdout(|out| write(output.format, style, out))?,
+            None => shown(Kind::of(output.format), |out| write(output.format, style, out))?,
             Some(path) => to_file(path, |out| write(output.format, Style { color: false, ..style }, out))?,
         }
     }

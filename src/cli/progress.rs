@@ -33,7 +33,7 @@ impl Bars {
 }
 
 fn place(region: &str, service: &str) -> String {
-    format!("{service} {region}")
+    format!("{service} {}", crate::untrusted::plain(region))
 }
 
 impl Observer for Bars {

@@ -123,6 +123,8 @@ impl<'t> Parameter<'t> {
         let allowed = allowed.iter().map(|node| file.text(node, "an allowed value")).collect::<Result<Vec<_>, _>>()?;
         if let Some(bad) = self.items(value).into_iter().find(|item| !allowed.iter().any(|allowed| allowed == item)) {
             let all = allowed.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
+            // What a secret may be tells the secret.
+            let all = if self.no_echo { "them".to_owned() } else { all };
             return wrong(format!("{} is not among its `AllowedValues`", shown(bad)), format!("give one of {all}"));
         }
         Ok(())

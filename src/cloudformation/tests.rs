@@ -719,6 +719,11 @@ fn parameters_are_checked() {
     assert!(wrong("{Type: String, Default: x, AllowedValues: [a]}", &[]).contains("the default of parameter `Size`, `x`, is not among"));
     let secret = wrong("{Type: Number, NoEcho: true}", &[("Size", "hunter2")]);
     assert_eq!(secret, "t.yaml:2:3: the given value of parameter `Size` is not a number; give a number without unit");
+    // What a secret may be is not said either.
+    assert_eq!(
+        wrong("{Type: String, NoEcho: true, AllowedValues: [hunter2, hunter3]}", &[("Size", "hunter4")]),
+        "t.yaml:2:3: the given value of parameter `Size` is not among its `AllowedValues`; give one of them"
+    );
     assert_eq!(
         wrong("{Type: String}", &[("Sise", "1")]),
         "t.yaml: the template declares no parameter `Sise`, but a value is given for it; did you mean `Size`?"

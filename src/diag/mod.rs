@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
+use crate::untrusted::plain;
+
 /// What kind of mistake it is. The names are stable: people search for them and silence by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -301,24 +303,28 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let title = level.primary_title(self.title.as_str()).id(self.code.as_str());
+        // What is quoted of a file colours nothing: only the renderer does.
+        let shown = |text: &str| text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
+        let (title, label) = (shown(&self.title), shown(&self.label));
+        let help: Vec<String> = self.help.iter().map(|help| shown(help)).collect();
+        let title = level.primary_title(title.as_str()).id(self.code.as_str());
         let mut group = match &self.source {
             Some(source) => {
                 let start = floor(&source.text, self.span.start);
                 let end = floor(&source.text, self.span.end.max(start));
                 // Only the lines it is about: the renderer reads all it is given.
-                let shown = source.whole_lines(&(start..end));
-                let mut annotation = AnnotationKind::Primary.span(start - shown.start..end - shown.start);
-                if !self.label.is_empty() {
-                    annotation = annotation.label(self.label.as_str());
+                let lines = source.whole_lines(&(start..end));
+                let mut annotation = AnnotationKind::Primary.span(start - lines.start..end - lines.start);
+                if !label.is_empty() {
+                    annotation = annotation.label(label.as_str());
                 }
-                let snippet = Snippet::source(&source.text[shown.clone()]).line_start(source.line(start) + 1);
+                let snippet = Snippet::source(&source.text[lines.clone()]).line_start(source.line(start) + 1);
                 let snippet = snippet.path(source.name.as_str()).fold(true).annotation(annotation);
                 title.element(snippet)
             }
             None => Group::with_title(title),
         };
-        for help in &self.help {
+        for help in &help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };

@@ -18,7 +18,7 @@ pub const SCHEMA: &str = "keur/estate/1";
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Not JSON, cut off, or not of this shape.
-    #[error("not an estate file of schema {SCHEMA}: {0}")]
+    #[error("not an estate file of schema {SCHEMA}: {}", crate::untrusted::json_problem(.0))]
     Shape(#[from] serde_json::Error),
     /// Another schema.
     #[error("the file is of schema `{0}`, this program reads `{SCHEMA}`")]

@@ -166,7 +166,7 @@ fn read(ty: &Type, json: Json, missing: &dyn Fn(&str) -> Gap, path: &mut String)
         }
         return match serde_json::from_value::<Gap>(gap.clone()) {
             Ok(gap) => Ok(Value::Unknown(Arc::new(gap))),
-            Err(error) => mismatch(path, format!("not a gap: {error}")),
+            Err(error) => mismatch(path, format!("not a gap: {}", crate::untrusted::json_problem(&error))),
         };
     }
     match (ty, json) {

@@ -95,7 +95,8 @@ impl Head {
     /// Reads a line.
     pub fn parse(place: &str, line: &str) -> Result<Self, AnchorError> {
         let wrong = |problem: String| AnchorError::new(place, problem, "give what `keur evidence anchor` wrote, unchanged");
-        let line: Line = serde_json::from_str(line).map_err(|error| wrong(format!("it is no anchor: {error}")))?;
+        let line: Line =
+            serde_json::from_str(line).map_err(|error| wrong(format!("it is no anchor: {}", untrusted::json_problem(&error))))?;
         if line.schema != SCHEMA {
             return Err(wrong(format!("it is no anchor: its schema is `{}`, not `{SCHEMA}`", line.schema)));
         }

@@ -8,6 +8,7 @@ use super::manifest::{FileEntry, Manifest, OpenFinding, RuleFile, Started, sha25
 use super::sign::{DSSE, MINISIG};
 use super::timestamp::{REPLY, REQUEST};
 use super::tree::{Tree, begins_like_a_pack, unpacked};
+use crate::untrusted::json_problem;
 
 /// A chain, or the archive of one pack, as it was found: nothing that is in it may be relied on. Readers get it from
 /// [`super::Verified`].
@@ -92,7 +93,8 @@ pub(super) fn record<T: serde::de::DeserializeOwned + serde::Serialize>(path: &s
     struct Head {
         schema: String,
     }
-    let shape = |error: serde_json::Error| Error::broken(path, format!("it does not have the shape it must have: {error}"));
+    let shape =
+        |error: serde_json::Error| Error::broken(path, format!("it does not have the shape it must have: {}", json_problem(&error)));
     let head: Head = serde_json::from_slice(bytes).map_err(shape)?;
     if head.schema != schema {
         return Err(Error::broken(path, format!("its schema is `{}`, this program reads `{schema}`", head.schema)));
@@ -200,18 +202,18 @@ impl Chain {
             complete: bool,
         }
         let lines: Vec<Line> = serde_json::from_slice(&self.file(manifest, "population")?)
-            .map_err(|e| Error::broken(format!("{}/population.json", folder_of(manifest.sequence)), e.to_string()))?;
+            .map_err(|e| Error::broken(format!("{}/population.json", folder_of(manifest.sequence)), json_problem(&e)))?;
         Ok(lines.into_iter().filter(|line| line.complete).map(|line| (line.kind, line.account, line.region)).collect())
     }
 
     /// What does not pass in a pack.
     pub(super) fn open_findings(&self, manifest: &Manifest) -> Result<Vec<OpenFinding>, Error> {
-        serde_json::from_slice(&self.file(manifest, "open")?).map_err(|e| Error::broken("open.json", e.to_string()))
+        serde_json::from_slice(&self.file(manifest, "open")?).map_err(|e| Error::broken("open.json", json_problem(&e)))
     }
 }
 
 pub(super) fn rules_of(bytes: &[u8]) -> Result<Vec<RuleFile>, Error> {
-    serde_json::from_slice(bytes).map_err(|e| Error::broken("rules.json", e.to_string()))
+    serde_json::from_slice(bytes).map_err(|e| Error::broken("rules.json", json_problem(&e)))
 }
 
 /// The bytes of a file, checked, and unpacked where it is compressed.

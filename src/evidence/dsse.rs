@@ -116,7 +116,8 @@ impl Envelope {
     /// Reads an envelope, and gives the statement if one of its signatures is good and it is about this file. The
     /// statement is not read before the signature was checked.
     pub fn open(text: &str, name: &str, bytes: &[u8], is_good: impl Fn(&[u8], &[u8]) -> bool) -> Result<Statement, String> {
-        let envelope: Self = serde_json::from_str(text).map_err(|error| format!("it is no DSSE envelope: {error}"))?;
+        let envelope: Self =
+            serde_json::from_str(text).map_err(|error| format!("it is no DSSE envelope: {}", crate::untrusted::json_problem(&error)))?;
         if envelope.payload_type != PAYLOAD_TYPE {
             return Err(format!("the payload is of type `{}`, not `{PAYLOAD_TYPE}`", envelope.payload_type));
         }
@@ -126,8 +127,8 @@ impl Envelope {
         if !envelope.signatures.iter().any(good) {
             return Err("no signature of it was made by that key".to_owned());
         }
-        let statement: Statement =
-            serde_json::from_slice(&payload).map_err(|error| format!("the payload is no in-toto statement: {error}"))?;
+        let statement: Statement = serde_json::from_slice(&payload)
+            .map_err(|error| format!("the payload is no in-toto statement: {}", crate::untrusted::json_problem(&error)))?;
         statement.is_about(name, bytes)?;
         Ok(statement)
     }

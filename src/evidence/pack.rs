@@ -109,7 +109,7 @@ impl<'a> Packing<'a> {
             policies_sha256: begin.policies_sha256.to_owned(),
             nonce: nonce(),
             public_key: begin.signer.map(public_key),
-            run_by: begin.run_by,
+            run_by: begin.run_by.into_iter().map(|(name, value)| (name, untrusted::without_user(&value).into_owned())).collect(),
         };
         let folder = root.join(folder_of(sequence));
         // Whoever makes the folder has the number, even where the lock of the chain was taken away.
@@ -229,7 +229,7 @@ impl<'a> Packing<'a> {
 
     /// Seals it as aborted: there is no verdict in it, and it stays in the chain.
     pub(crate) fn abort(self, reason: &str, now: Timestamp) -> Result<Sealing, Error> {
-        self.close(Ended::Aborted, Some(reason.to_owned()), None, now)
+        self.close(Ended::Aborted, Some(untrusted::without_user(reason).into_owned()), None, now)
     }
 
     fn close(self, ended: Ended, reason: Option<String>, result: Option<PackResult>, now: Timestamp) -> Result<Sealing, Error> {

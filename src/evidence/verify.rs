@@ -406,7 +406,7 @@ fn objects_in(file: &FileEntry, bytes: &[u8], folder: &str) -> Result<BTreeSet<S
             let wrong = |at: usize, what: String| Error::broken(format!("{folder}/{}", file.path), format!("line {}: {what}", at + 1));
             let mut found = BTreeSet::new();
             for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-                let line: Line = serde_json::from_slice(line).map_err(|e| wrong(at, e.to_string()))?;
+                let line: Line = serde_json::from_slice(line).map_err(|e| wrong(at, crate::untrusted::json_problem(&e)))?;
                 if let Answer::Response { body } = line.outcome {
                     found.insert(body);
                 }

@@ -31,7 +31,6 @@ pub(crate) use drift::{DiffReport, DriftReport, Turned};
 pub(crate) use facts::export_facts;
 pub use grid::{folded, grid, terminal_width};
 pub use html::Lang;
-pub(crate) use table::plain_lines;
 
 /// Everything a report may say.
 #[derive(Debug)]

@@ -91,11 +91,6 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// The same of a message of several lines.
-pub(crate) fn plain_lines(text: &str) -> String {
-    text.chars().map(|c| if (c.is_control() && !matches!(c, '\n' | '\t')) || is_bidi(c) { '\u{fffd}' } else { c }).collect()
-}
-
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

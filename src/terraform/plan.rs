@@ -19,6 +19,7 @@ use super::state::Values;
 use super::{Assumed, Plan, Proxies};
 use crate::declared::{Change, Object, PROVIDER_TAGS, Reading, expression, hide_tags, holds, is_marked, marked, reference, unknown};
 use crate::estate::{Action, DeclaredRun, Gap, Reason, RegionFrom, Registry, SourceDigest};
+use crate::untrusted;
 
 #[derive(Deserialize)]
 struct ResourceChange<'a> {
@@ -111,7 +112,7 @@ pub(super) fn read<'r>(
     needs_plan(name, document)?;
     let wrong = |at: usize, error: &serde_json::Error| {
         let hint = "the plan is not as Terraform writes it";
-        Error::new(name, format!("resource_changes[{at}]: {error}"), hint)
+        Error::new(name, format!("resource_changes[{at}]: {}", untrusted::json_problem(error)), hint)
     };
     let mut changes = Vec::new();
     for (at, raw) in document.resource_changes.iter().flatten().enumerate() {

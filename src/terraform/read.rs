@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::estate::ResponseId;
+use crate::untrusted;
 
 /// Why a file was refused. All are mistakes of whoever made or named it.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +130,7 @@ pub(super) fn document<'t>(name: &str, text: &'t str) -> Result<Document<'t>, Er
                 Error::new(name, format!("the file is cut off at {place}"), "write it again; what is missing cannot be judged")
             }
             _ => {
-                let text = error.to_string();
+                let text = untrusted::json_problem(&error);
                 let what = text.split(" at line ").next().unwrap_or(&text).to_owned();
                 Error::new(name, format!("{what} at {place}"), SHOW)
             }

@@ -14,6 +14,7 @@ use super::region::{self, Around, Identity, Witnesses};
 use super::{Assumed, Proxies};
 use crate::declared::{Object, Reading, hide_tags, unknown};
 use crate::estate::{Reason, SourceDigest};
+use crate::untrusted;
 
 #[derive(Deserialize)]
 struct StateResource<'a> {
@@ -104,7 +105,7 @@ pub(super) fn read(
     if document.is_plan() {
         return Err(Error::new(name, "this is a plan, not a state", "name it with --plan"));
     }
-    let wrong = |error: &serde_json::Error| Error::new(name, format!("not a state: {error}"), PULL);
+    let wrong = |error: &serde_json::Error| Error::new(name, format!("not a state: {}", untrusted::json_problem(error)), PULL);
     let version: Option<u64> = document.version.and_then(|raw| serde_json::from_str(raw.get()).ok());
     let mut state = State { assumed, file, reading, witnesses: Witnesses::default(), proxies: Proxies::default() };
     if let Some(values) = document.values {

@@ -107,7 +107,7 @@ fn earlier(chain: &Verified, pack: &Pack<'_>, found: &mut Findings) -> Result<Op
     let (manifest, result) = (pack.manifest(), pack.result()?);
     let name = "past.json";
     let kept: Option<History> = match pack.has(role::PAST) {
-        true => Some(serde_json::from_slice(&pack.file(role::PAST)?).map_err(|e| Error::broken(name, e.to_string()))?),
+        true => Some(serde_json::from_slice(&pack.file(role::PAST)?).map_err(|e| Error::broken(name, crate::untrusted::json_problem(&e)))?),
         false => None,
     };
     if manifest.sequence == 1 {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::clear;
+use crate::untrusted::plain;
 
 /// What holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -48,7 +48,7 @@ pub(super) fn table(held: &[Held], out: &mut dyn Write) -> io::Result<()> {
     let mut rows: Vec<&Held> = held.iter().collect();
     rows.sort_by_key(|row| row.how);
     for row in rows {
-        writeln!(out, "  {:<9}  {:<width$}  {}", row.how.word(), clear(&row.what), clear(&row.note))?;
+        writeln!(out, "  {:<9}  {:<width$}  {}", row.how.word(), plain(&row.what), plain(&row.note))?;
     }
     Ok(())
 }

@@ -34,12 +34,6 @@ impl SignedByArgs {
     }
 }
 
-/// Text of files for a terminal: nothing in it moves the cursor.
-fn clear(text: &str) -> String {
-    let moves = |c: char| c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
-}
-
 /// What is done with evidence.
 #[derive(Debug, Subcommand)]
 pub(super) enum EvidenceCommand {

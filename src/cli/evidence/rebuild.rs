@@ -23,6 +23,7 @@ use crate::evidence::{Basis, Error, History, Pack, RuleFile, Signed, Verified, i
 use crate::framework::Edition;
 use crate::isolation;
 use crate::report::{Dossier, Format, Lang, Report, Style};
+use crate::untrusted::json_problem;
 
 /// What a pack holds in other forms: derived from the findings, and written again from the pack at any time.
 pub(super) const EXPORTS: &[(Format, &str)] =
@@ -110,7 +111,7 @@ pub(crate) fn is_pack(path: &Path) -> bool {
 
 fn json<T: serde::de::DeserializeOwned>(pack: &Pack<'_>, role: &str) -> Result<T, Failure> {
     let bytes = pack.file(role)?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::broken(format!("{}/{role}", pack.name()), error.to_string()).into())
+    serde_json::from_slice(&bytes).map_err(|error| Error::broken(format!("{}/{role}", pack.name()), json_problem(&error)).into())
 }
 
 /// The run record of a pack.
@@ -207,7 +208,7 @@ fn tape(pack: &Pack<'_>) -> Result<crate::aws::Tape, Failure> {
     let mut bodies = Vec::new();
     for line in index.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let exchange: crate::aws::Exchange =
-            serde_json::from_slice(line).map_err(|error| Error::broken("index.jsonl", error.to_string()))?;
+            serde_json::from_slice(line).map_err(|error| Error::broken("index.jsonl", json_problem(&error)))?;
         if let crate::aws::Outcome::Response { body, .. } = exchange.outcome {
             bodies.push((body, pack.object(&body.to_string())?));
         }

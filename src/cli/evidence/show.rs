@@ -9,17 +9,19 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::super::screen::Kind;
 use super::super::{Failure, Outcome, Terminal, now, output};
+use super::SignedByArgs;
 use super::derive::derive;
 use super::held::{self, Held, How};
 use super::rebuild::{rebuild, say_who_signed};
-use super::{SignedByArgs, clear};
 use crate::evidence::anchor::{self, Head};
 #[cfg(feature = "aws")]
 use crate::evidence::authority::Authorities;
 use crate::evidence::sign::PublicKey;
 use crate::evidence::{self, Caller, Chain, Checked, Day, History, Note, PackResult, Signed, Verified, folder_of};
 use crate::report::grid;
+use crate::untrusted::plain;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -216,7 +218,7 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     let contents = contents(args.replay, chain, only, &keys, &mut checked, terminal);
     let holds = checked.problems.is_empty();
     match args.format {
-        Form::Json => output::to_stdout(|out| json(&checked, anchored, &stamps, &contents, out))?,
+        Form::Json => output::shown(Kind::Json, |out| json(&checked, anchored, &stamps, &contents, out))?,
         Form::Table => output::folded(terminal, |out| print(&checked, only.is_some(), anchored, &stamps, &contents, out))?,
     }
     if holds {
@@ -310,7 +312,7 @@ fn print(
     };
     writeln!(out, "{packs}; {} files, {:.1} MB", checked.files, checked.bytes as f64 / 1e6)?;
     for problem in &checked.problems {
-        writeln!(out, "  ✗ {}: {}", clear(&problem.file), clear(&problem.reason))?;
+        writeln!(out, "  ✗ {}: {}", plain(&problem.file), plain(&problem.reason))?;
     }
     if checked.problems.is_empty() {
         let links = if alone { " The packs before it were not looked at." } else { " Every link leads to the pack before it." };
@@ -323,7 +325,7 @@ fn print(
     }
     for stamp in stamps {
         if let Some(by) = &stamp.by {
-            writeln!(out, "  ✓ Pack {} has a time stamp of {}, signed by {}.", stamp.pack, stamp.time, clear(by))?;
+            writeln!(out, "  ✓ Pack {} has a time stamp of {}, signed by {}.", stamp.pack, stamp.time, plain(by))?;
         }
     }
     match (anchored, &checked.head) {
@@ -339,13 +341,13 @@ fn print(
     }
     const MOST: usize = 20;
     for note in checked.notes.iter().take(MOST) {
-        writeln!(out, "  ! {}", clear(&self::note(note)))?;
+        writeln!(out, "  ! {}", plain(&self::note(note)))?;
     }
     if checked.notes.len() > MOST {
         writeln!(out, "  ! and {} more; --format json lists them all", checked.notes.len() - MOST)?;
     }
     if let Some((sequence, hash)) = &checked.head {
-        writeln!(out, "chain {}\nhead  {} {hash}", clear(&checked.chain), folder_of(*sequence))?;
+        writeln!(out, "chain {}\nhead  {} {hash}", plain(&checked.chain), folder_of(*sequence))?;
     }
     say_contents(checked, contents, out)
 }
@@ -565,7 +567,7 @@ pub(crate) fn history(args: &HistoryArgs, terminal: &Terminal) -> Outcome {
     match args.format {
         Form::Json => {
             let document = document(&history, &signed, args, last);
-            output::to_stdout(|out| {
+            output::shown(Kind::Json, |out| {
                 serde_json::to_writer_pretty(&mut *out, &document)?;
                 out.write_all(b"\n")
             })?;
@@ -704,7 +706,7 @@ fn table(
     let width = terminal.style.width;
     let count = history.complete().count();
     let aborted = history.days.iter().filter(|day| day.result.is_none()).count();
-    writeln!(out, "{count} packs over `{}`, from {} to {}", history.source, minute(first), minute(last))?;
+    writeln!(out, "{count} packs over `{}`, from {} to {}", plain(&history.source), minute(first), minute(last))?;
     if aborted > 0 {
         writeln!(out, "{aborted} aborted {}", if aborted == 1 { "run" } else { "runs" })?;
     }
@@ -748,7 +750,7 @@ fn table(
         .into_iter()
         .map(|c| {
             let before = c.changes.iter().rev().skip(1).take(3).map(|c| format!("{} {}", day(c.at), c.verdict)).collect::<Vec<_>>();
-            vec![c.id.to_owned(), c.verdict.to_owned(), day(c.since), before.join("; ")]
+            vec![plain(c.id), plain(c.verdict), day(c.since), plain(&before.join("; "))]
         })
         .collect();
     lines(out, grid(width, &["control", "verdict", "since", "before"], rows, &[]))?;
@@ -764,8 +766,8 @@ fn table(
             let unseen = || format!("every {} in {} {}", f.kind, f.account, f.region);
             let resource = if f.resource.is_empty() { unseen() } else { f.resource.to_owned() };
             let until = f.closed.map_or_else(|| "open".to_owned(), day);
-            writeln!(out, "  {:<9}  {}", f.verdict, f.policy)?;
-            writeln!(out, "             {}", clear(&resource))?;
+            writeln!(out, "  {:<9}  {}", plain(f.verdict), plain(f.policy))?;
+            writeln!(out, "             {}", plain(&resource))?;
             writeln!(out, "             {} – {until}, {:.1} days", day(f.opened), f.days_open)?;
         }
         if list.len() > MOST {
