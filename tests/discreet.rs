@@ -101,6 +101,48 @@ fn no_name_moves_the_cursor_or_forges_a_line() {
     assert!(tried > 100 && judged > 20, "{tried} outputs, {judged} of them of a judgement");
 }
 
+/// Every number and every moment of an estate, as large and as small as they can be written.
+#[test]
+fn no_number_of_an_estate_is_reckoned_with_unchecked() {
+    let keur = Keur::new();
+    keur.write("policies/volume-encrypted.yaml", POLICY);
+    let mut whole = estate();
+    whole["listings"]
+        .as_array_mut()
+        .expect("a list")
+        .push(json!({"type": "AWS::EC2::Volume", "account": "111111111111", "region": "eu-west-1", "listed": 3}));
+    keur.write("before.json", serde_json::to_vec(&whole).expect("JSON"));
+    let numbers = [json!(u64::MAX), json!(i64::MIN), json!(1e308), json!(1_u64 << 48)];
+    let moments = [json!("-009999-01-02T01:59:59Z"), json!("9999-12-30T22:00:00.999999999Z"), json!("1969-12-31T23:59:59Z")];
+    let mut all = Vec::new();
+    places(&whole, "", &mut all);
+    let mut tried = 0;
+    for place in all {
+        let values = match whole.pointer(&place).expect("a place") {
+            Json::Number(_) => &numbers[..],
+            Json::String(text) if text.starts_with("2026-") => &moments[..],
+            Json::Null | Json::Bool(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => continue,
+        };
+        for value in values {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&place).expect("a place") = value.clone();
+            // All listings at once: they are added up.
+            if place.starts_with("/listings") {
+                changed["listings"].as_array_mut().expect("a list").iter_mut().for_each(|listing| listing["listed"] = value.clone());
+            }
+            keur.write("estate.json", serde_json::to_vec(&changed).expect("JSON"));
+            for format in ["table", "html", "oscal", "csv"] {
+                let ran = keur.run(["check", "--policies", "policies", "--estate", "estate.json", "--format", format]);
+                assert!(matches!(ran.code, Some(0..=3)), "{place} {value} {format}: {}", ran.stderr);
+                tried += 1;
+            }
+            let ran = keur.run(["diff", "before.json", "estate.json", "--policies", "policies"]);
+            assert!(matches!(ran.code, Some(0..=3)), "{place} {value}: {}", ran.stderr);
+        }
+    }
+    assert!(tried > 60, "{tried}");
+}
+
 #[test]
 fn names_in_files_of_policies_do_no_harm_either() {
     let keur = Keur::new();

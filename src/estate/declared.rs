@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::count::{count, counts};
 use super::fetched::{Gap, Reason};
 
 /// What a plan does to a resource.
@@ -146,15 +147,19 @@ pub struct DeclaredRun {
     /// The files.
     pub files: Vec<SourceDigest>,
     /// How many resources the plan changes how; empty when the code is not a plan.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "counts")]
     pub actions: BTreeMap<Action, u64>,
     /// How many resources were read.
+    #[serde(deserialize_with = "count")]
     pub resources: u64,
     /// Resources of AWS whose type is not read in full, by type.
+    #[serde(deserialize_with = "counts")]
     pub not_covered: BTreeMap<String, u64>,
     /// Resources of other providers.
+    #[serde(deserialize_with = "count")]
     pub other_providers: u64,
     /// How the regions were found out.
+    #[serde(deserialize_with = "counts")]
     pub region_from: BTreeMap<RegionFrom, u64>,
     /// Why the code does not say everything that it should, if so: the plan failed, or is a part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,5 +1,6 @@
 //! The estate: resources, links between them, and gaps. Knows neither AWS nor YAML nor expressions.
 
+mod count;
 mod coverage;
 mod declared;
 mod fetched;
@@ -52,6 +53,7 @@ pub struct Run {
     /// Regions of the run, `global` not among them.
     pub regions: Vec<String>,
     /// Requests sent to AWS, retries not counted.
+    #[serde(deserialize_with = "count::count")]
     pub calls: u64,
     /// What it was declared by, where the facts come from code and not from AWS: then there may be more
     /// of everything.
@@ -95,6 +97,7 @@ pub struct Listing {
     /// Region, or `global`.
     pub region: String,
     /// How many AWS listed, as far as it was read.
+    #[serde(deserialize_with = "count::count")]
     pub listed: u64,
     /// How many of these do not say which they are: none of the resources is theirs.
     #[serde(default, skip_serializing_if = "is_zero")]
