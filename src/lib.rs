@@ -15,8 +15,10 @@ pub mod framework;
 pub mod isolation;
 pub mod policy;
 pub mod report;
+pub(crate) mod target;
 pub(crate) mod terraform;
 pub(crate) mod untrusted;
+pub(crate) mod words;
 
 /// Every type of resource: those of AWS, and those that only code has.
 pub fn registry() -> estate::Registry {

@@ -8,54 +8,12 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use keur::aws::Tape;
-use support::Keur;
-
-/// A folder of policies that loads faster than the shipped ones.
-const POLICY: &str = "
-id: volume-encrypted
-title: Volumes are encrypted
-statement: encrypted-at-rest
-severity: high
-resource: AWS::EC2::Volume
-require: resource.encrypted
-deviation: \"{name} is not encrypted\"
-remedy: Encrypt it
-tests:
-  - {name: encrypted, given: {encrypted: true}, expect: pass}
-  - {name: not encrypted, given: {encrypted: false}, expect: deviation}
-  - {name: not readable, given: {encrypted: !unknown \"ec2:DescribeVolumes\"}, expect: unknown}
-";
-
-/// An estate of two volumes, the second not encrypted.
-fn estate() -> String {
-    let volume = |name: &str, encrypted: bool| {
-        format!(
-            r#"{{"type":"AWS::EC2::Volume","arn":"arn:aws:ec2:eu-central-1:111111111111:volume/{name}","id":"{name}","name":"{name}",
-            "account":"111111111111","region":"eu-central-1","tags":{{}},"properties":{{"encrypted":{encrypted}}},"responses":[]}}"#
-        )
-    };
-    let listing = r#"{"type":"AWS::EC2::Volume","account":"111111111111","region":"eu-central-1","listed":2}"#;
-    let moment = "2026-01-31T12:00:00Z";
-    format!(
-        r#"{{"schema":"keur/estate/1","run":{{"started":"{moment}","finished":"{moment}","as_of":"{moment}","source":"live","tool":"keur",
-        "identity":null,"accounts":[{{"id":"111111111111","name":null}}],"regions":["eu-central-1"],"calls":1}},
-        "resources":[{},{}],"listings":[{listing}]}}"#,
-        volume("vol-1", true),
-        volume("vol-2", false)
-    )
-}
-
-/// A place with a policy, an estate and a tape.
-fn place() -> Keur {
-    let keur = Keur::new();
-    keur.write("policies/volume-encrypted.yaml", POLICY);
-    keur.write("estate.json", estate());
-    keur
-}
+use support::{Keur, POLICY, estate, place};
 
 fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/tape.tar.zst")
@@ -121,7 +79,219 @@ fn an_endpoint_that_is_not_there_is_said_quickly() {
     let keur = keys(place()).with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     keur.run(live).exits(5).says(&["AWS cannot be reached", "AWS_ENDPOINT_URL"]).gives_nothing().within(15);
     let keur = keys(place()).with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", "not an address");
-    keur.run(live).exits(5).gives_nothing().within(15);
+    keur.run(live).exits(2).says(&["AWS_ENDPOINT_URL is `not an address`"]).gives_nothing().within(5);
+}
+
+#[test]
+fn settings_of_aws_that_cannot_be_meant_are_refused_before_anything_is_asked() {
+    // Somebody who takes requests and never answers: whoever asks waits for longer than this test lets it.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let live = ["check", "--policies", "policies"];
+    let here = |name: &str, value: &str| {
+        let keur = place().with("AWS_ACCESS_KEY_ID", "123456789012").with("AWS_SECRET_ACCESS_KEY", "test");
+        keur.with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", &url).with(name, value)
+    };
+    for (name, value, says) in [
+        ("AWS_REGION", "eu-centrall-1", &["AWS has no region `eu-centrall-1`", "did you mean `eu-central-1`?"][..]),
+        ("AWS_REGION", "Frankfurt", &["AWS has no region `Frankfurt`", "AWS_REGION"]),
+        ("AWS_REGION", "eu-central", &["AWS has no region `eu-central`"]),
+        ("AWS_REGION", "us-mars-west-1", &["AWS has no region `us-mars-west-1`"]),
+        ("AWS_REGION", "", &["the region is empty", "AWS_REGION", "unset it"]),
+        (
+            "AWS_ENDPOINT_URL",
+            "localhost:4566",
+            &["AWS_ENDPOINT_URL is `localhost:4566`: it has no scheme", "write `http://localhost:4566`"],
+        ),
+        ("AWS_ENDPOINT_URL_S3", "me:secret@localhost", &["AWS_ENDPOINT_URL_S3 is `localhost`", "no scheme"]),
+        ("AWS_ENDPOINT_URL_EC2", "http://", &["AWS_ENDPOINT_URL_EC2", "it names no host"]),
+    ] {
+        here(name, value).run(live).exits(2).says(says).gives_nothing().within(5);
+    }
+    // The same settings in a file.
+    let keur = here("AWS_PROFILE", "reader").without("AWS_REGION").without("AWS_ENDPOINT_URL");
+    keur.write(".aws/config", "[profile reader]\nregion = eu-centrall-1\n");
+    keur.run(live).exits(2).says(&["did you mean `eu-central-1`?", "the profile"]).gives_nothing().within(5);
+    keur.write(".aws/config", "[profile reader]\nregion = eu-central-1\nendpoint_url = localhost:4566\n");
+    keur.run(live).exits(2).says(&["`endpoint_url` of the profile is `localhost:4566`"]).gives_nothing().within(5);
+    let services = "[profile reader]\nregion = eu-central-1\nservices = local\n[services local]\ns3 =\n  endpoint_url = localhost:9000\n";
+    keur.write(".aws/config", services);
+    keur.run(live).exits(2).says(&["the endpoint of s3", "localhost:9000"]).gives_nothing().within(5);
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_told_with_those_that_are() {
+    let keur = place().with("AWS_REGION", "eu-central-1");
+    let live = ["check", "--policies", "policies"];
+    let named = |keur: &Keur, name: &str, says: &[&str]| {
+        keur.run([&live[..], &["--profile", name]].concat()).exits(5).says(says).gives_nothing().within(10);
+    };
+    named(&keur, "reader", &["no profile `reader` is defined", "there is none", "aws configure"]);
+    keur.write(".aws/config", "[profile reader]\nregion = eu-central-1\n[default]\nregion = eu-west-1\n");
+    keur.write(".aws/credentials", "[auditor]\naws_access_key_id = 1\naws_secret_access_key = 2\n");
+    named(&keur, "raeder", &["no profile `raeder`", "did you mean `reader`?", "There are: auditor, default, reader"]);
+    named(&keur, "production", &["no profile `production`", "there are: auditor, default, reader"]);
+    let keur = keur.with("AWS_PROFILE", "auditr");
+    keur.run(live).exits(5).says(&["no profile `auditr`", "did you mean `auditor`?"]).gives_nothing().within(10);
+    let signed = [&CHECK[..], &["--evidence", "chain", "--sign", "awskms:///alias/keur"]].concat();
+    keur.run(signed).exits(1).says(&["the evidence was not kept", "no profile `auditr`"]);
+}
+
+#[test]
+fn ages_are_not_measured_against_a_moment_before_the_facts() {
+    let keur = place();
+    let old = "2020-01-01";
+    // The estate was collected on 2026-01-31 at noon.
+    let with = |as_of: &str| keur.run([&CHECK[..], &["--as-of", as_of]].concat());
+    with("2026-01-31T12:00:00Z").exits(1);
+    with("2027-01-01").exits(1);
+    for early in ["2026-01-31T11:59:59Z", "2026-01-31", old] {
+        with(early)
+            .exits(2)
+            .says(&["ages cannot be measured", "the facts were collected later", "--as-of 2026-01-31T12:00:00Z"])
+            .gives_nothing();
+    }
+    // Nor is a moment that the file itself names.
+    keur.write("early.json", estate().replacen(r#""as_of":"2026-01-31T12:00:00Z""#, r#""as_of":"2020-01-31T12:00:00Z""#, 1));
+    keur.run(["check", "--policies", "policies", "--estate", "early.json"]).exits(2).says(&["collected later"]).gives_nothing();
+    keur.run(["check", "--policies", "policies", "--estate", "early.json", "--as-of", "2026-02-01"]).exits(1);
+    keur.run(["diff", "estate.json", "early.json", "--policies", "policies"]).exits(2).says(&["collected later"]).gives_nothing();
+    keur.run(["diff", "estate.json", "estate.json", "--policies", "policies", "--as-of", old]).exits(2).gives_nothing();
+    // Recordings, and packs of them.
+    let tape = demo().display().to_string();
+    for source in [&["--demo"][..], &["--replay", &tape]] {
+        keur.run([&["check", "--as-of", old], source].concat()).exits(2).says(&["collected later"]).gives_nothing();
+    }
+    keur.run(["check", "--policies", "policies", "--replay", &tape, "--evidence", "chain"]).exits(1);
+    let pack = ["check", "--policies", "policies", "--replay", "chain"];
+    keur.run(pack).exits(1);
+    keur.run([&pack[..], &["--as-of", old]].concat()).exits(2).says(&["collected later"]).gives_nothing();
+    // Code that says when it was written, or names what had happened by then.
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/estate/plan.json").display().to_string();
+    let check = ["check", "--plan", &plan, "--account", "123456789012", "--as-of"];
+    keur.run([&check[..], &["2026-11-25"]].concat()).exits(2).says(&["the code was written later", "2026-11-25T14:35:47Z"]).gives_nothing();
+    keur.run([&check[..], &["2026-11-26"]].concat()).exits(1);
+    let role = r#"{"mode":"managed","type":"aws_iam_role","name":"r","provider":"provider[\"registry.terraform.io/hashicorp/aws\"]","instances":
+        [{"schema_version":0,"attributes":{"id":"r","name":"r","arn":"arn:aws:iam::111111111111:role/r","path":"/",
+        "create_date":"2026-01-15T00:00:00Z","assume_role_policy":"{}"}}]}"#;
+    let state = format!(r#"{{"version":4,"terraform_version":"1.11.4","serial":1,"lineage":"l","outputs":{{}},"resources":[{role}]}}"#);
+    keur.write("terraform.tfstate", state);
+    let check = ["check", "--state", "terraform.tfstate", "--as-of"];
+    let ran = keur.run([&check[..], &["2026-01-14"]].concat());
+    ran.exits(2).says(&["the code was written later", "2026-01-15T00:00:00Z"]).gives_nothing();
+    assert_ne!(keur.run([&check[..], &["2026-01-16"]].concat()).code, Some(2));
+    // AWS shows what is now. Without credentials, exit code 5 would tell that something was asked.
+    let early = ["--policies", "policies", "--as-of", old];
+    for command in [&["check"][..], &["collect", "-o", "new.json"]] {
+        keur.run([command, &early].concat()).exits(2).says(&["AWS shows what is now", "leave --as-of out"]).gives_nothing();
+    }
+    keur.run([&["drift", "--state", "terraform.tfstate"], &early[..]].concat()).exits(2).says(&["AWS shows what is now"]).gives_nothing();
+    keur.run([&["drift", "--state", "terraform.tfstate", "--estate", "estate.json"], &early[..]].concat()).exits(2).gives_nothing();
+}
+
+#[test]
+fn where_nothing_was_judged_nothing_is_fine() {
+    let keur = place();
+    let none = |more: &[&str], says: &str| {
+        let ran = keur.run([&CHECK[..], more].concat()).exits(3);
+        assert!(ran.text().contains(says), "{}\nwithout `{says}`", ran.text());
+        let ran = keur.run([&CHECK[..], more, &["--format", "json"]].concat()).exits(3).says(&[says]);
+        assert_eq!(ran.report().at("/findings"), &serde_json::json!([]));
+    };
+    keur.write("policies/volume-encrypted.yaml", POLICY.replace("severity: high", "severity: high\nwhen: name == 'vol-3'"));
+    none(&[], "nothing was judged: of 2 resources, every one that 1 policy could be about is out of scope");
+    keur.write("policies/volume-encrypted.yaml", POLICY);
+    let empty = estate().replace("\"listed\":2", "\"listed\":0");
+    let (before, after) = (empty.find("\"resources\":[").expect("resources"), empty.find("],\"listings\"").expect("listings"));
+    keur.write("estate.json", format!("{}\"resources\":[{}", &empty[..before], &empty[after..]));
+    none(&[], "nothing was judged: there is no resource");
+    // Where listings failed something is unknown, which is no better.
+    keur.write("estate.json", estate().replace("\"encrypted\":false", "\"encrypted\":true"));
+    keur.run(CHECK).exits(0);
+    let pack = [&CHECK[..], &["--evidence", "chain"]].concat();
+    keur.run(pack).exits(0);
+    keur.run(["evidence", "replay", "chain"]).exits(0);
+    // A plan that changes nothing was judged: what it leaves alone was already so.
+    let plan = |case: &str| format!("{}/tests/terraform/cases/{case}/plan.json", env!("CARGO_MANIFEST_DIR"));
+    keur.run(["check", "--plan", &plan("no-op"), "--account", "123456789012"]).exits(0);
+    keur.write(
+        "empty.json",
+        r#"{"format_version":"1.2","terraform_version":"1.11.4","planned_values":{},"resource_changes":[],"configuration":{}}"#,
+    );
+    keur.run(["check", "--plan", "empty.json"]).exits(3);
+    // Nor do tests that are not there succeed.
+    keur.write("policies/volume-encrypted.yaml", POLICY.split("tests:").next().expect("a policy"));
+    keur.run(["policy", "test", "policies"]).exits(2).says(&["there are no tests"]);
+}
+
+#[test]
+fn what_is_judged_again_does_not_call_itself_live() {
+    let keur = place();
+    let source = |arguments: &[&str]| keur.run([arguments, &["--format", "json"]].concat()).report().at("/run/source").clone();
+    assert_eq!(source(&CHECK), "estate");
+    assert_eq!(source(&["check", "--demo"]), "demo");
+    assert_eq!(source(&["check", "--policies", "policies", "--replay", &demo().display().to_string()]), "replay");
+    let head = keur.run(["check", "--demo"]).exits(1).text();
+    assert!(head.lines().next().is_some_and(|line| line.ends_with("· demo")), "{head}");
+    // The demo does not read the configuration that is there, and says so; without one there is nothing to say.
+    assert!(keur.run(["check", "--demo"]).stderr.is_empty());
+    keur.write("keur.yaml", "organisation: Somebody else\n");
+    let ran = keur.run(["check", "--demo"]).exits(1).says(&["does not read `keur.yaml`", "--config keur.yaml"]);
+    assert!(!ran.text().contains("Somebody else"));
+    let ran = keur.run(["check", "--demo", "--config", "keur.yaml"]);
+    assert!(ran.text().contains("Somebody else") && ran.stderr.is_empty(), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_is_named_as_another_is_told_what_it_is() {
+    let keur = place();
+    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/estate").join(name).display().to_string();
+    let (plan, state, estate, tape) = (fixture("plan.json"), fixture("terraform.tfstate"), "estate.json", demo().display().to_string());
+    keur.write("template.yaml", "Resources:\n  Key: {Type: AWS::KMS::Key}\n");
+    keur.write("code/main.tf", "");
+    keur.write("plan.out", b"PK\x03\x04binary");
+    keur.write("empty", "");
+    keur.run([&CHECK[..], &["--format", "json=report.json"]].concat()).exits(1);
+    let shown = fixture("state.json");
+    for (file, what, option) in [
+        (plan.as_str(), "a plan", "--plan"),
+        (&state, "a state", "--state"),
+        (&shown, "a state", "--state"),
+        ("template.yaml", "a CloudFormation template", "--template"),
+        (estate, "a saved estate", "--estate"),
+        (&tape, "a recording", "--replay"),
+    ] {
+        for wrong in ["--plan", "--state", "--template", "--estate", "--replay"].into_iter().filter(|wrong| *wrong != option) {
+            keur.run(["check", wrong, file]).exits(2).says(&[file, what, &format!("name it with {option}")]).gives_nothing();
+        }
+        // Without an option clap does not know what to do with it, and we do.
+        keur.run(["check", file]).exits(2).says(&[what, &format!("write `{option} {file}`")]).gives_nothing();
+    }
+    keur.run(["check", "--plan", "plan.out"]).exits(2).says(&["terraform show -json"]).gives_nothing();
+    keur.run(["check", "--plan", "code"]).exits(2).says(&["Terraform's code", "terraform show -json"]).gives_nothing();
+    keur.run(["check", "--estate", "policies"]).exits(2).says(&["is a folder, and a file is needed"]).gives_nothing();
+    keur.run(["check", "--estate", "report.json"]).exits(2).says(&["keur/report/1", "give what is to be judged"]).gives_nothing();
+    keur.run(["drift", "--state", &plan, "--estate", estate]).exits(2).says(&["a plan"]).gives_nothing();
+    keur.run(["drift", "--state", &state, "--estate", &plan]).exits(2).says(&["a plan", "name it with --plan"]).gives_nothing();
+    keur.run(["check", "--estate", "empty"]).exits(2).says(&["empty: ", "keur collect"]).gives_nothing();
+    keur.run(["init", "estate.json"]).exits(2).says(&["is a file, and a folder is needed"]).gives_nothing();
+    keur.run([&CHECK[..], &["--region", "eu-west-1"]].concat()).exits(2).says(&["--region is for code"]).gives_nothing();
+    for (format, says) in [("JSON", "did you mean `json`?"), ("json,csv", "give --format several times"), ("jsno", "did you mean `json`?")]
+    {
+        keur.run([&CHECK[..], &["--format", format]].concat()).exits(2).says(&[says]).gives_nothing();
+    }
+}
+
+#[test]
+fn one_is_counted_as_one() {
+    let keur = place();
+    assert_eq!(keur.run(["policy", "check", "policies"]).exits(0).text(), "well-formed: 1 policy with 3 tests\n");
+    assert_eq!(keur.run(["policy", "test", "policies"]).exits(0).text(), "3 tests in 1 policy: 3 passed, 0 failed\n");
+    keur.run([&CHECK[..], &["--evidence", "chain"]].concat()).exits(1);
+    let history = keur.run(["evidence", "history", "chain"]).exits(0).text();
+    assert!(history.starts_with("1 pack over `estate`"), "{history}");
+    keur.write("policies/volume-encrypted.yaml", POLICY.replace("severity: high", "severity: severe"));
+    keur.run(["policy", "check", "policies"]).exits(2).says(&["1 error found; nothing was judged"]);
 }
 
 #[test]

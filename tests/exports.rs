@@ -133,7 +133,7 @@ fn a_plan_is_exported_and_an_account_that_it_does_not_say_is_told() {
     let keur = Keur::new();
     let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/estate/plan.json");
     let plan = plan.to_str().expect("a path");
-    let arguments = ["--plan", plan, "--as-of", "2026-01-31T00:00:00Z"];
+    let arguments = ["--plan", plan, "--as-of", "2027-01-31T00:00:00Z"];
     let files = export(&keur, &arguments);
     let verdicts = verdicts(&files);
     assert!(verdicts["json"].values().any(|verdict| verdict == "unknown"));

@@ -41,6 +41,8 @@ mod redact;
 #[cfg(feature = "aws")]
 mod session;
 #[cfg(feature = "aws")]
+mod start;
+#[cfg(feature = "aws")]
 mod tape;
 #[cfg(feature = "aws")]
 mod unswept;

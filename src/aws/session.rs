@@ -115,6 +115,29 @@ pub enum StartError {
     /// No credentials were found, or those found do not work on their own (profile, SSO session).
     #[error("no usable AWS credentials: {0}")]
     Credentials(String),
+    /// A profile was named that no file defines.
+    #[error("no profile `{name}` is defined in the AWS configuration files")]
+    Profile {
+        /// What was named.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// An endpoint that was set is no address.
+    #[error("{name} is `{value}`: {problem}")]
+    Endpoint {
+        /// The variable or setting.
+        name: String,
+        /// What it says, without a password.
+        value: String,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// What to write instead.
+        remedy: String,
+    },
+    /// The caller's own region is none of AWS, or empty.
+    #[error("{}", no_region(.0))]
+    Region(String),
     /// The endpoint of STS cannot be reached.
     #[error("AWS cannot be reached: {0}")]
     Unreachable(String),
@@ -132,6 +155,10 @@ pub enum StartError {
         /// What AWS has.
         known: Vec<String>,
     },
+}
+
+fn no_region(name: &str) -> String {
+    if name.is_empty() { "the region is empty".to_owned() } else { format!("AWS has no region `{name}`") }
 }
 
 fn unknown_regions(unknown: &[String], known: &[String]) -> String {
@@ -155,7 +182,7 @@ struct Entry {
 
 /// Looks at AWS. The tape comes back if it was asked for.
 pub async fn collect(request: Request, registry: &Arc<Registry>, observer: &dyn Observer) -> Result<(Estate, Option<Tape>), StartError> {
-    let base = base_config(&request).await;
+    let base = base_config(&request).await?;
     let identity = who(&base, request.profile.as_deref()).await?;
     let record = Arc::new(Record::default());
     let deck = Deck::Live { inner: http_client(), record: Arc::clone(&record), keep: true };
@@ -278,7 +305,7 @@ fn is_set(variable: &str) -> bool {
 
 /// The SDK's configuration for one request of the caller, outside of any collecting.
 #[cfg(any(feature = "s3", feature = "kms"))]
-pub(crate) async fn caller(profile: Option<String>, allowed: Vec<String>, now: Timestamp) -> SdkConfig {
+pub(crate) async fn caller(profile: Option<String>, allowed: Vec<String>, now: Timestamp) -> Result<SdkConfig, StartError> {
     let request = Request {
         profile,
         accounts: Vec::new(),
@@ -293,7 +320,8 @@ pub(crate) async fn caller(profile: Option<String>, allowed: Vec<String>, now: T
     base_config(&request).await
 }
 
-async fn base_config(request: &Request) -> SdkConfig {
+async fn base_config(request: &Request) -> Result<SdkConfig, StartError> {
+    super::start::check_settings(request.profile.as_deref()).await?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(60))
@@ -311,11 +339,12 @@ async fn base_config(request: &Request) -> SdkConfig {
         loader = loader.retry_config(RetryConfig::adaptive().with_max_attempts(6));
     }
     let config = loader.load().await;
-    if config.region().is_some() {
-        return config;
+    super::start::check_services(&config)?;
+    if let Some(region) = config.region() {
+        return if super::start::is_region(region.as_ref()) { Ok(config) } else { Err(StartError::Region(region.to_string())) };
     }
     let region = request.allowed.first().cloned().unwrap_or_else(|| "us-east-1".to_owned());
-    config.into_builder().region(Region::new(region)).build()
+    Ok(config.into_builder().region(Region::new(region)).build())
 }
 
 /// One pool of connections for everything.
@@ -359,10 +388,16 @@ pub(crate) async fn post(url: &str, kind: &'static str, body: Vec<u8>, most: usi
 }
 
 async fn who(base: &SdkConfig, profile: Option<&str>) -> Result<Identity, StartError> {
+    // Somebody waits for the first answer. Credentials may take longer: a person may have to type a code.
+    let mut quick = TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).read_timeout(Duration::from_secs(6)).build();
     let mut config = aws_sdk_sts::config::Builder::from(base);
+    if let Some(timeouts) = base.timeout_config() {
+        quick.take_defaults_from(timeouts);
+    }
+    config = config.timeout_config(quick);
     // What cannot be reached at all is said at once; the patience of the run is for calls that fail on the way.
     if !is_set("AWS_MAX_ATTEMPTS") && !is_set("AWS_RETRY_MODE") {
-        config = config.retry_config(RetryConfig::standard().with_max_attempts(3));
+        config = config.retry_config(RetryConfig::standard().with_max_attempts(2));
     }
     let sts = aws_sdk_sts::Client::from_conf(config.build());
     match sts.get_caller_identity().send().await {
@@ -371,13 +406,6 @@ async fn who(base: &SdkConfig, profile: Option<&str>) -> Result<Identity, StartE
             _ => Err(StartError::Unreachable("STS answered without an account: is the endpoint one of AWS?".to_owned())),
         },
         Err(error) => Err(match (start_error(&error), profile) {
-            // The SDK's words for a profile that no file defines, unless it is one that this profile names.
-            (StartError::Credentials(why), Some(profile))
-                if why.contains("was not enabled")
-                    && (!why.contains("was not defined") || why.contains(&format!("profile `{profile}` was not defined"))) =>
-            {
-                StartError::Credentials(format!("no profile `{profile}` is defined in the AWS configuration files"))
-            }
             (StartError::Credentials(why), Some(profile)) => StartError::Credentials(format!("profile `{profile}`: {why}")),
             (other, _) => other,
         }),
@@ -391,6 +419,10 @@ where
     let (reason, code) = reason_of(error);
     let detail = last_cause(error);
     match (error, reason) {
+        // AWS names every error. A proxy, a web server or an emulator that does not know STS answers like this.
+        (SdkError::ServiceError(context), _) if code.is_none() => {
+            StartError::Unreachable(format!("what answers is no STS: HTTP {} without AWS's code", context.raw().status().as_u16()))
+        }
         (SdkError::ServiceError(context), _) => {
             let message = context.err().message().unwrap_or("no explanation given");
             StartError::Refused(format!("{}: {message}", code.unwrap_or_else(|| format!("HTTP {}", context.raw().status().as_u16()))))
@@ -513,14 +545,15 @@ async fn enter_one(base: &SdkConfig, identity: &Identity, spec: &AccountSpec) ->
 /// Name of the sessions of assumed roles, as CloudTrail shows it.
 const SESSION: &str = "keur";
 
-/// Whether a service has an endpoint of its own in the environment or the profile.
-fn custom_endpoint(sdk: &SdkConfig, service: &str) -> bool {
+/// The endpoint that a service has of its own in the environment or the profile.
+pub(super) fn endpoint_of(sdk: &SdkConfig, service: &str) -> Option<String> {
     let id = service_id(service);
-    let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let (Some(config), Ok(key)) = (sdk.service_config(), key) else {
-        return false;
-    };
-    config.load_config(key).is_some()
+    let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+    sdk.service_config()?.load_config(key)
+}
+
+fn custom_endpoint(sdk: &SdkConfig, service: &str) -> bool {
+    endpoint_of(sdk, service).is_some()
 }
 
 /// AWS's own id of a service, as the names of its endpoint variables use it.

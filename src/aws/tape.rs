@@ -26,6 +26,7 @@ use super::cx::CALL;
 use super::redact::{Redaction, redact};
 use super::session::Plan;
 use crate::estate::{ResponseId, Run};
+use crate::target::{Mode, write_new};
 use crate::untrusted;
 
 /// What the error of a request that was never recorded says.
@@ -314,7 +315,7 @@ impl Tape {
         let path = folder.join("exchanges.jsonl");
         fs::write(&path, self.index()).map_err(failed(&path))?;
         let path = folder.join("run.json");
-        fs::write(&path, self.head()).map_err(failed(&path))
+        write_new(&path, &self.head(), Mode::All).map_err(failed(&path))
     }
 
     /// The tape as a deterministic `.tar.zst`: sorted names, no times, no owners.

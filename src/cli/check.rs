@@ -1,15 +1,17 @@
 //! `keur check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::drift::IgnoreArgs;
 use super::evidence::{self, EvidenceArgs, SignedByArgs};
 use super::judge::{DeclaredBy, Given};
+use super::output::{Output, Unwritten};
 use super::setup::Setup;
 use super::source::{self, Asks, CodeArgs, SourceArgs, WhenArgs};
-use super::{CommonArgs, Outcome, Terminal, output};
+use super::{CommonArgs, Failure, Outcome, Terminal, output};
+use crate::evidence::Packing;
 use crate::framework::Edition;
 use crate::policy::Severity;
 use crate::report::{Format, Lang, Style};
@@ -30,7 +32,7 @@ pub(super) struct CheckArgs {
     common: CommonArgs,
     #[command(flatten)]
     when: WhenArgs,
-    /// Output: `table`, `json`, `oscal`, `ocsf`, `asff`, `csv`, `html`, or `json=report.json` for a file; may be given several times
+    /// Output: `table`, `json`, `oscal`, `ocsf`, `asff`, `csv`, `html`, or `json=report.json` for a file (`-` is standard output); may be given several times
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = output_of, default_value = "table")]
     format: Vec<Output>,
     /// Language of `html`: en, nl, fr, de
@@ -76,48 +78,14 @@ impl Times {
     }
 }
 
-/// A format, and the file it goes to; standard output if none.
-#[derive(Debug, Clone)]
-pub(super) struct Output {
-    pub(super) format: Format,
-    pub(super) path: Option<PathBuf>,
-}
-
-/// Refuses to mix formats on standard output.
-pub(super) fn refuse_two_on_stdout(outputs: &[Output]) -> Result<(), super::Failure> {
-    if outputs.iter().filter(|o| o.path.is_none()).count() > 1 {
-        let hint = "write the others to files: --format json=report.json";
-        return Err(super::Failure::usage("only one format can go to standard output").hint(hint));
-    }
-    Ok(())
-}
-
 pub(super) fn output_of(text: &str) -> Result<Output, String> {
-    parse_output(text, Format::ALL)
+    Output::parse(text, Format::ALL)
 }
 
 /// The same for commands that compare: they have no findings and no controls.
 pub(super) fn comparison_output_of(text: &str) -> Result<Output, String> {
     let offered: Vec<_> = Format::ALL.iter().filter(|(_, format)| Format::OF_COMPARISONS.contains(format)).copied().collect();
-    parse_output(text, &offered)
-}
-
-fn parse_output(text: &str, offered: &[(&'static str, Format)]) -> Result<Output, String> {
-    let (name, path) = match text.split_once('=') {
-        Some((name, path)) if !path.is_empty() => (name, Some(PathBuf::from(path))),
-        Some(_) => return Err("there is no path after `=`".to_owned()),
-        None => (text, None),
-    };
-    match offered.iter().find(|(known, _)| *known == name) {
-        Some((_, format)) => Ok(Output { format: *format, path }),
-        None => {
-            let known = offered.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            // The others say something of findings and controls.
-            let other = Format::ALL.iter().any(|(known, _)| *known == name);
-            let other = if other { format!("; `{name}` is for `keur check`") } else { String::new() };
-            Err(format!("formats are {known}{other}"))
-        }
-    }
+    Output::parse(text, &offered)
 }
 
 pub(super) fn lang(text: &str) -> Result<Lang, String> {
@@ -130,28 +98,56 @@ fn severity(text: &str) -> Result<Severity, String> {
     found.ok_or_else(|| "severities are critical, high, medium and low".to_owned())
 }
 
-pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
-    for output in &args.format {
-        if let Some(path) = &output.path {
-            output::check_writable(path)?;
-            let source = &args.source;
-            let single = [&source.plan, &source.template, &source.estate].into_iter().flatten();
-            output::check_apart(path, single.chain(&source.state).chain(&args.declared).map(PathBuf::as_path))?;
+/// Refuses outputs that cannot be written, or that would take the place of what is read.
+fn check_outputs(args: &CheckArgs) -> Result<(), Failure> {
+    let targets = output::targets(&args.format);
+    output::check(&targets)?;
+    let mut inputs = args.source.files();
+    inputs.extend(args.declared.iter().map(PathBuf::as_path));
+    inputs.extend(args.ignore.file());
+    inputs.extend(args.evidence.files());
+    output::check_apart(&targets, inputs)?;
+    if let Some(folder) = &args.evidence.folder {
+        output::check_folder(folder, "--evidence")?;
+        output::check_outside(&targets, folder, "the folder of the evidence")?;
+    }
+    Ok(())
+}
+
+/// The same for what the configuration names.
+fn check_rules(outputs: &[Output], setup: &Setup) -> Result<(), Failure> {
+    output::check_apart(&output::targets(outputs), setup.rules.files().map(Path::new))
+}
+
+/// A run whose evidence cannot be kept is a run nevertheless: somebody waits for its verdicts.
+fn begin<'s>(started: Result<Option<Packing<'s>>, Failure>, unwritten: &mut Unwritten, terminal: &Terminal) -> Option<Packing<'s>> {
+    match started {
+        Ok(packing) => packing,
+        Err(failure) => {
+            terminal.say(&format!("warning: there will be no evidence of this run: {}", failure.message));
+            unwritten.note(Err(evidence::not_kept(failure)));
+            None
         }
     }
-    args.code.fits(&args.source)?;
-    refuse_two_on_stdout(&args.format)?;
+}
+
+pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
+    check_outputs(&args)?;
+    args.code.fits(&args.source, !args.declared.is_empty())?;
     if args.all && args.source.plan.is_none() && args.source.state.is_empty() && args.source.template.is_none() {
-        return Err(super::Failure::usage("--all is for --plan, --state and --template").hint("a run over AWS counts everything anyway"));
+        return Err(Failure::usage("--all is for --plan, --state and --template").hint("a run over AWS counts everything anyway"));
     }
     #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "only the demo brings its own configuration"))]
     let mut sources = args.common.sources();
     #[cfg(feature = "aws")]
     if args.source.demo && sources.config.is_none() {
+        source::say_demo(terminal);
         sources.built_in = Some(source::DEMO_CONFIG);
     }
     let mut times = Times { wanted: args.times, last: std::time::Instant::now() };
     let setup = Setup::load(&sources, terminal)?;
+    check_rules(&args.format, &setup)?;
+    args.when.fits(&args.source)?;
     times.step("policies", terminal);
     let asks = Asks { everything: !args.declared.is_empty(), record: args.evidence.folder.is_some() };
     // A mistake in a state is told before AWS is asked.
@@ -167,42 +163,58 @@ pub(super) fn run(args: CheckArgs, terminal: &Terminal) -> Outcome {
     #[cfg(not(feature = "aws"))]
     let profile = setup.config.profile.as_deref();
     let keys = args.signed.keys()?;
-    let signer = args.evidence.signer(profile, &setup)?;
-    let packing = args.evidence.begin(args.source.word(), &setup, signer.as_deref())?;
+    let mut unwritten = Unwritten::default();
+    let signer = args.evidence.signer(profile, &setup);
+    let started = match &signer {
+        Ok(signer) => args.evidence.begin(args.source.word(), &setup, signer.as_deref()),
+        Err(failure) => Err(failure.clone()),
+    };
+    let packing = begin(started, &mut unwritten, terminal);
     let given = Given { declared, fail_on: args.fail_on, all: args.all, asks, edition: Edition::CURRENT };
-    let sourced = source::estate(&args.source, &args.code, &args.when, &setup, asks, &keys, terminal);
-    let sourced = match (sourced, &packing) {
-        (Err(failure), Some(_)) => {
+    let sourced = match source::estate(&args.source, &args.code, &args.when, &setup, asks, &keys, terminal) {
+        Ok(sourced) => sourced,
+        Err(failure) => {
             // The run stays in the chain, whatever it came to.
             if let Some(packing) = packing {
-                evidence::abort(packing, &failure.message)?;
+                unwritten.note(evidence::abort(packing, &failure.message));
             }
+            unwritten.conclude(failure.code, terminal);
             return Err(failure);
         }
-        (sourced, _) => sourced?,
     };
     times.step("estate", terminal);
     let judged = given.judge(&setup, sourced, terminal);
     judged.say_notes(terminal);
     times.step("judging", terminal);
     let mut report = judged.report(&setup, args.fail_on, args.all, None);
-    let prepared = match &packing {
-        Some(packing) => Some(evidence::prepare(packing, &setup, &given, &judged, &report)?),
-        None => None,
-    };
-    let dossier = prepared.as_ref().map(|prepared| prepared.dossier.clone());
-    report.dossier = dossier.as_ref();
-    if let Some((packing, prepared)) = packing.zip(prepared) {
-        let sealed = evidence::write(packing, &setup, &given, &judged, &report, prepared, args.lang)?;
-        terminal.say(&sealed);
-        times.step("evidence", terminal);
-    }
     let style = Style { lang: args.lang, ..terminal.style };
     for note in args.format.iter().filter_map(|output| report.note(output.format)) {
         terminal.say(&note);
     }
-    output::each(&args.format, style, |format, style, out| report.write(format, style, out))?;
+    if let Some(why) = report.nothing_judged()
+        && !args.format.iter().any(|output| output.format == Format::Table && output.target.is_stream())
+    {
+        terminal.say(&format!("nothing was judged: {why}"));
+    }
+    // Verdicts come first: whatever becomes of the evidence, they were given. Only what speaks of the pack waits for it.
+    let (of_pack, first): (Vec<&Output>, Vec<&Output>) = args.format.iter().partition(|o| packing.is_some() && o.format.tells_of_pack());
+    output::each(first, style, &mut unwritten, |format, style, out| report.write(format, style, out));
     times.step("report", terminal);
+    let kept = packing.map(|packing| evidence::keep(packing, &setup, &given, &judged, &report, args.lang));
+    let dossier = match kept {
+        Some(Ok((dossier, sealed))) => {
+            terminal.say(&sealed);
+            Some(dossier)
+        }
+        Some(Err(failure)) => {
+            unwritten.note(Err(evidence::not_kept(failure)));
+            None
+        }
+        None => None,
+    };
+    times.step("evidence", terminal);
+    report.dossier = dossier.as_ref();
+    output::each(of_pack, style, &mut unwritten, |format, style, out| report.write(format, style, out));
     times.memory(terminal);
-    Ok(report.exit_code())
+    Ok(unwritten.conclude(report.exit_code(), terminal))
 }

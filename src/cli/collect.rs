@@ -6,14 +6,18 @@ use clap::{Args, ValueHint};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
-use super::config::{Config, Regions};
+use super::config::{Config, Regions, near_region};
+use super::output::Unwritten;
 use super::progress::Bars;
 use super::screen::Kind;
 use super::setup::Setup;
 use super::source::{SourceArgs, WhenArgs};
-use super::{CommonArgs, Failure, Outcome, Terminal, output};
+use super::{CommonArgs, Failure, Outcome, Terminal, output, stop};
 use crate::aws::{self, AccountSpec, Observer, Reads, Request, SERVICES, Service, Silent, SourceTape, StartError, Sweep, Tape};
+use crate::diag::nearest;
 use crate::estate::Estate;
+use crate::target::Target;
+use crate::words::counted;
 
 /// Options of `keur collect`.
 #[derive(Debug, Args)]
@@ -34,31 +38,32 @@ pub(super) struct CollectArgs {
 }
 
 pub(super) fn run(args: CollectArgs, terminal: &Terminal) -> Outcome {
+    let target = Target::from(args.output.clone());
+    output::check(&[&target])?;
     let setup = Setup::load(&args.common.sources(), terminal)?;
-    let to_stdout = args.output.as_os_str() == "-";
-    if !to_stdout {
-        output::check_writable(&args.output)?;
-    }
+    output::check_apart(&[&target], setup.rules.files().map(Path::new))?;
+    args.when.fits(&SourceArgs::default())?;
     if let Some(folder) = &args.tape {
+        output::check_folder(folder, "--tape")?;
         Tape::check_target(folder).map_err(|error| Failure::usage(error.to_string()))?;
+        output::check_outside(&[&target], folder, "the folder of the recording")?;
     }
     let services = named(&args.services)?;
     let mut request = request(&setup, &args.when);
     request.services = services;
     request.record = args.tape.is_some();
     let (estate, tape) = live(request, &setup, terminal)?;
+    // What took so long to collect is kept in whichever place takes it.
+    let mut unwritten = Unwritten::default();
     if let (Some(folder), Some(tape)) = (&args.tape, tape) {
-        tape.write(folder).map_err(|error| Failure::usage(error.to_string()))?;
+        unwritten.note(tape.write(folder).map_err(|error| output::unwritten(error.to_string())));
     }
-    if to_stdout {
-        output::shown(Kind::Json, |out| estate.save(out))?;
-    } else {
-        output::to_file(&args.output, |out| estate.save(out))?;
-    }
+    unwritten.note(output::shown_at(&target, Kind::Json, |out| estate.save(out)));
     let gaps = estate.gaps().len();
-    let open = if gaps == 0 { String::new() } else { format!("; {gaps} facts could not be read") };
-    terminal.say(&format!("{} resources, {} calls{open}", estate.resources.len(), estate.run.calls));
-    Ok(if gaps == 0 { 0 } else { 3 })
+    let open = if gaps == 0 { String::new() } else { format!("; {} could not be read", counted(gaps, "fact", "facts")) };
+    let (resources, calls) = (counted(estate.resources.len(), "resource", "resources"), counted(estate.run.calls, "call", "calls"));
+    terminal.say(&format!("{resources}, {calls}{open}"));
+    Ok(unwritten.conclude(if gaps == 0 { 0 } else { 3 }, terminal))
 }
 
 fn named(names: &[String]) -> Result<Vec<&'static Service>, Failure> {
@@ -70,8 +75,8 @@ fn named(names: &[String]) -> Result<Vec<&'static Service>, Failure> {
         .iter()
         .map(|name| {
             SERVICES.iter().copied().find(|s| s.name == name).ok_or_else(|| {
-                let near = crate::diag::nearest(name, known())
-                    .map_or_else(|| known().collect::<Vec<_>>().join(", "), |n| format!("did you mean `{n}`?"));
+                let near =
+                    nearest(name, known()).map_or_else(|| known().collect::<Vec<_>>().join(", "), |n| format!("did you mean `{n}`?"));
                 Failure::usage(format!("no service `{name}`")).hint(near)
             })
         })
@@ -115,14 +120,27 @@ fn live(request: Request, setup: &Setup, terminal: &Terminal) -> Result<(Estate,
     runtime()?.block_on(async {
         tokio::select! {
             done = aws::collect(request, &setup.registry, observer) => done.map_err(started),
-            _ = tokio::signal::ctrl_c() => Err(Failure { code: 130, message: "stopped; nothing was written".to_owned(), hint: None }),
+            Ok(code) = stop::asked() => Err(Failure { code, message: format!("{}; nothing was judged", stop::message(code)), hint: None }),
         }
     })
 }
 
 fn started(error: StartError) -> Failure {
     let message = error.to_string();
-    match error {
+    match &error {
+        StartError::Profile { name, known } => {
+            let known = known.iter().map(String::as_str);
+            Failure::start(message).hint(match (nearest(name, known.clone()), known.clone().collect::<Vec<_>>()) {
+                (Some(near), all) => format!("did you mean `{near}`? There are: {}", all.join(", ")),
+                (None, all) if all.is_empty() => "there is none: `aws configure sso` or `aws configure` makes one".to_owned(),
+                (None, all) => format!("there are: {}", all.join(", ")),
+            })
+        }
+        StartError::Endpoint { remedy, .. } => Failure::usage(message).hint(remedy.as_str()),
+        StartError::Region(name) => Failure::usage(message).hint(match near_region(name) {
+            Some(near) => format!("did you mean `{near}`? It comes from AWS_REGION, AWS_DEFAULT_REGION or the profile"),
+            None => "set AWS_REGION, AWS_DEFAULT_REGION or the profile's `region` to one of AWS, or unset it".to_owned(),
+        }),
         StartError::Credentials(_) => Failure::start(message)
             .hint("set AWS_PROFILE or --profile, or run `aws sso login`; keur takes credentials as every AWS tool does"),
         StartError::Unreachable(_) => Failure::start(message).hint("check the network, AWS_REGION and AWS_ENDPOINT_URL"),
@@ -151,7 +169,11 @@ pub(super) fn estate(
     };
     match tape {
         None => live(Request { services, record, ..request(setup, when) }, setup, terminal),
-        Some(tape) => Ok((reread(&tape, &services, when.as_of, setup)?.0, Some(tape))),
+        Some(mut tape) => {
+            // What was found once is not live any more.
+            source.word().clone_into(&mut tape.run.source);
+            Ok((reread(&tape, &services, when.as_of, setup)?.0, Some(tape)))
+        }
     }
 }
 

@@ -79,6 +79,11 @@ impl Default for Config {
 
 /// Larger files are no configurations of anybody.
 const LARGEST: u64 = 16 << 20;
+/// The region of AWS that somebody may have meant.
+#[cfg(feature = "aws")]
+pub(super) fn near_region(name: &str) -> Option<&'static str> {
+    nearest(name, PARTITIONS.iter().flat_map(|partition| partition.regions).copied())
+}
 
 /// Reads a configuration; paths in it are relative to its folder. Also gives its text.
 pub(super) fn read(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> (Config, Option<Arc<SourceFile>>) {

@@ -7,6 +7,7 @@ use super::setup::Setup;
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
 use crate::framework::Control;
 use crate::report::grid;
+use crate::words::counted;
 
 /// Options of `keur controls`.
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub(super) fn run(args: ControlsArgs, terminal: &Terminal) -> Outcome {
         for line in grid(terminal.style.width, &["Control", "Title", "2013", "Rests on", "By"], rows, &[]) {
             writeln!(out, "{line}")?;
         }
-        writeln!(out, "{}: {} controls", framework.title, framework.controls.len())?;
+        writeln!(out, "{}: {}", framework.title, counted(framework.controls.len(), "control", "controls"))?;
         counts.iter().try_for_each(|(word, n)| writeln!(out, "  {n:>2} {word}"))
     })?;
     Ok(0)
@@ -58,7 +59,7 @@ fn by(control: &Control) -> String {
     match control.policies.len() {
         0 => {}
         n if n <= 3 => parts.push(control.policies.join(", ")),
-        n => parts.push(format!("{} and {} more policies", control.policies[..2].join(", "), n - 2)),
+        n => parts.push(format!("{} and {}", control.policies[..2].join(", "), counted(n - 2, "more policy", "more policies"))),
     }
     parts.extend(control.attested.iter().cloned());
     parts.extend(control.inherited.iter().cloned());

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use super::check::{Output, comparison_output_of, refuse_two_on_stdout};
+use super::check::comparison_output_of;
 use super::evidence::SignedByArgs;
+use super::output::{Output, Unwritten};
 use super::setup::Setup;
 use super::source::{self, CodeArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
@@ -37,28 +38,27 @@ pub(super) struct DiffArgs {
 }
 
 pub(super) fn run(args: DiffArgs, terminal: &Terminal) -> Outcome {
-    for output in &args.format {
-        if let Some(path) = &output.path {
-            output::check_writable(path)?;
-            output::check_apart(path, [args.first.as_path(), &args.second])?;
-        }
-    }
-    refuse_two_on_stdout(&args.format)?;
+    let targets = output::targets(&args.format);
+    output::check(&targets)?;
+    output::check_apart(&targets, [args.first.as_path(), &args.second])?;
     let setup = Setup::load(&args.common.sources(), terminal)?;
+    output::check_apart(&targets, setup.rules.files().map(Path::new))?;
     let keys = args.signed.keys()?;
     let read = |path: &Path| -> Result<Estate, Failure> {
         let mut estate = source::any(path, &CodeArgs::default(), &args.when, &setup, &keys, terminal)?;
         if let Some(as_of) = args.when.as_of {
             estate.run.as_of = as_of;
         }
+        source::check_moment(&estate)?;
         isolation::assign(&mut estate, &setup.config.environments);
         Ok(estate)
     };
     let (first, second) = (read(&args.first)?, read(&args.second)?);
     let turned = turned(&setup, &first, &second);
     let report = DiffReport { changes: changes(&first, &second), first: &first, second: &second, turned };
-    output::each(&args.format, terminal.style, |format, style, out| report.write(format, style, out))?;
-    Ok(report.exit_code())
+    let mut unwritten = Unwritten::default();
+    output::each(&args.format, terminal.style, &mut unwritten, |format, style, out| report.write(format, style, out));
+    Ok(unwritten.conclude(report.exit_code(), terminal))
 }
 
 /// Verdicts that are not the same in both, of what is in either.

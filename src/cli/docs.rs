@@ -1,6 +1,6 @@
 //! `keur docs`: the generated parts of `docs/`, written or compared.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _};
 
@@ -34,9 +34,9 @@ pub(super) fn run(args: DocsArgs, terminal: &Terminal) -> Outcome {
             }
         } else {
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(|e| Failure::usage(format!("{}: {e}", folder.display())))?;
+                output::make_folder(folder)?;
             }
-            output::to_file(Path::new(&path), |out| out.write_all(text.as_bytes()))?;
+            output::to_file(&path, text.as_bytes())?;
         }
     }
     if stale.is_empty() {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 
-use super::check::{Output, comparison_output_of, refuse_two_on_stdout};
+use super::check::comparison_output_of;
+use super::output::{Output, Unwritten};
 use super::setup::{Setup, finish};
 use super::source::{self, Asks, CodeArgs, PlaceArgs, SourceArgs, WhenArgs};
 use super::{CommonArgs, Failure, Outcome, Terminal, output};
@@ -54,6 +55,11 @@ pub(super) struct IgnoreArgs {
 }
 
 impl IgnoreArgs {
+    /// The file that is named.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The rules, and the files they are in.
     pub(super) fn read(&self, terminal: &Terminal) -> Result<(Vec<Ignore>, Vec<Arc<SourceFile>>), Failure> {
         let path = match &self.file {
@@ -80,26 +86,25 @@ pub(super) fn compare(declared: &Estate, ignores: &[Ignore], seen: &Estate, term
 }
 
 pub(super) fn run(args: DriftArgs, terminal: &Terminal) -> Outcome {
-    for output in &args.format {
-        if let Some(path) = &output.path {
-            output::check_writable(path)?;
-            output::check_apart(path, args.state.iter().chain(&args.estate).map(PathBuf::as_path))?;
-        }
-    }
-    refuse_two_on_stdout(&args.format)?;
-    let setup = Setup::load(&args.common.sources(), terminal)?;
     let source = SourceArgs {
         estate: args.estate.clone(),
         #[cfg(feature = "aws")]
         replay: args.replay.clone(),
         ..SourceArgs::default()
     };
+    let targets = output::targets(&args.format);
+    output::check(&targets)?;
+    output::check_apart(&targets, args.state.iter().map(PathBuf::as_path).chain(source.files()).chain(args.ignore.file()))?;
+    let setup = Setup::load(&args.common.sources(), terminal)?;
+    output::check_apart(&targets, setup.rules.files().map(Path::new))?;
+    args.when.fits(&source)?;
     // A mistake in a state is told before AWS is asked.
     let declared = source::states(&args.state, &args.place, &args.when, &setup)?;
     let (ignores, _) = args.ignore.read(terminal)?;
     let seen = source::estate(&source, &CodeArgs::default(), &args.when, &setup, Asks::EVERYTHING, &[], terminal)?.estate;
     let drift = compare(&declared, &ignores, &seen, terminal);
     let report = DriftReport { declared: &declared, seen: &seen, drift: &drift, ignores: &ignores };
-    output::each(&args.format, terminal.style, |format, style, out| report.write(format, style, out))?;
-    Ok(report.exit_code())
+    let mut unwritten = Unwritten::default();
+    output::each(&args.format, terminal.style, &mut unwritten, |format, style, out| report.write(format, style, out));
+    Ok(unwritten.conclude(report.exit_code(), terminal))
 }

@@ -16,13 +16,16 @@ mod permissions;
 mod policy;
 #[cfg(feature = "aws")]
 mod progress;
+mod recognise;
 mod schema;
 mod screen;
 mod setup;
 mod source;
+#[cfg(feature = "aws")]
+mod stop;
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
@@ -42,9 +45,11 @@ const EXIT_CODES: &str = "Exit codes:
   0  nothing at or above --fail-on deviates, and everything needed was seen
   1  at least one deviation at or above --fail-on
   2  usage, configuration or policy error: nothing was judged
-  3  no such deviation, but at least one verdict is unknown
+  3  no such deviation, but at least one verdict is unknown, or nothing was judged at all
   4  an evidence pack or chain does not verify
-  5  could not start: no credentials, endpoint unreachable";
+  5  could not start: no credentials, endpoint unreachable
+  6  judged, but an output or the evidence could not be written; a deviation or what does not verify goes before it (1, 4)
+  130, 143  stopped by Ctrl-C, by SIGTERM";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -104,7 +109,7 @@ impl CommonArgs {
 }
 
 /// Why a command ends without having done what it was asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Failure {
     code: u8,
     message: String,
@@ -161,6 +166,16 @@ impl Terminal {
         }
     }
 
+    /// Says why something came to nothing, and what to do about it.
+    fn fail(&self, failure: &Failure) {
+        let word = if self.color { "\x1b[1;31merror\x1b[0m" } else { "error" };
+        // What is wrong with a file is said in words of the file.
+        self.say(&format!("{word}: {}", screen::set_in(&failure.message)));
+        if let Some(hint) = &failure.hint {
+            self.say(&format!("hint: {}", screen::set_in(hint)));
+        }
+    }
+
     /// Writes a line to standard error.
     fn say(&self, text: &str) {
         // There is nobody left to tell when standard error is gone.
@@ -199,23 +214,30 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if let Some(hint) = named_without_option(&error) {
+                terminal.say(&format!("hint: {hint}"));
+            }
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
     #[cfg(feature = "aws")]
-    logging();
+    {
+        logging();
+        stop::watch();
+    }
     match run(cli.command, &terminal) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            let word = if terminal.color { "\x1b[1;31merror\x1b[0m" } else { "error" };
-            // What is wrong with a file is said in words of the file.
-            terminal.say(&format!("{word}: {}", screen::set_in(&failure.message)));
-            if let Some(hint) = failure.hint {
-                terminal.say(&format!("hint: {}", screen::set_in(&hint)));
-            }
+            terminal.fail(&failure);
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// What to do with a file that stands where no file belongs.
+fn named_without_option(error: &clap::Error) -> Option<String> {
+    let clap::error::ContextValue::String(text) = error.get(clap::error::ContextKind::InvalidArg)? else { return None };
+    recognise::without_option(Path::new(text))
 }
 
 #[cfg(feature = "aws")]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else a value, type or node is, the answer is the same")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueHint};
 
@@ -14,6 +14,8 @@ use crate::evaluate::run_tests;
 use crate::framework::controls_of;
 use crate::policy::Policy;
 use crate::report::grid;
+use crate::target::Target;
+use crate::words::counted;
 
 /// Commands on policies.
 #[derive(Debug, Subcommand)]
@@ -73,7 +75,7 @@ pub(super) struct ExplainArgs {
 /// Options of `keur policy new`.
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// The file to write: `policies/storage/bucket-versioned.yaml`
+    /// The file to write: `policies/storage/bucket-versioned.yaml`; `-` prints it
     #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
     path: PathBuf,
     /// Resource type it is about
@@ -98,7 +100,8 @@ fn check(args: &PathArgs, terminal: &Terminal) -> Outcome {
     let setup = Setup::load(&args.sources(), terminal)?;
     let policies = setup.bundle.policies.len();
     let tests: usize = setup.bundle.policies.iter().map(|p| p.tests.len()).sum();
-    output::to_stdout(|out| writeln!(out, "{policies} policies and {tests} tests in them are well-formed"))?;
+    let (policies, tests) = (counted(policies, "policy", "policies"), counted(tests, "test", "tests"));
+    output::to_stdout(|out| writeln!(out, "well-formed: {policies} with {tests}"))?;
     Ok(0)
 }
 
@@ -116,9 +119,16 @@ fn test(args: &PathArgs, terminal: &Terminal) -> Outcome {
         terminal.say(&diagnostic.render(terminal.color));
         terminal.say("");
     }
-    let policies = setup.bundle.policies.len();
-    output::to_stdout(|out| writeln!(out, "{count} tests in {policies} policies: {} passed, {failures} failed", count - failures))?;
-    if wrong { Err(Failure::usage("a test gave another verdict than it expects")) } else { Ok(0) }
+    let (tests, policies) = (counted(count, "test", "tests"), counted(setup.bundle.policies.len(), "policy", "policies"));
+    output::to_stdout(|out| writeln!(out, "{tests} in {policies}: {} passed, {failures} failed", count - failures))?;
+    match (wrong, count) {
+        (true, _) => Err(Failure::usage("a test gave another verdict than it expects")),
+        (false, 0) => {
+            let failure = Failure::usage("there are no tests: nothing was tried");
+            Err(failure.hint("write some under `tests:`, as `keur policy new` shows"))
+        }
+        (false, _) => Ok(0),
+    }
 }
 
 fn list(args: &ListArgs, terminal: &Terminal) -> Outcome {
@@ -244,13 +254,16 @@ fn text(policy: &Policy, setup: &Setup) -> String {
 
 fn new(args: &NewArgs, terminal: &Terminal) -> Outcome {
     let wrong = |message: String| Err(Failure::usage(message));
-    let Some(id) = args.path.file_stem().and_then(|s| s.to_str()) else {
+    let target = Target::from(args.path.clone());
+    // What is printed has no file yet that would name it.
+    let path = if target == Target::Stdout { Path::new("my-policy.yaml") } else { &args.path };
+    let Some(id) = path.file_stem().and_then(|s| s.to_str()) else {
         return wrong(format!("{}: there is no file name", args.path.display()));
     };
-    if args.path.extension().is_none_or(|e| e != "yaml") {
+    if path.extension().is_none_or(|e| e != "yaml") {
         return Err(Failure::usage("a policy is a `.yaml` file").hint(format!("write `{}.yaml`", args.path.display())));
     }
-    if args.path.exists() {
+    if target != Target::Stdout && args.path.symlink_metadata().is_ok() {
         return wrong(format!("{}: is there already; nothing was written", args.path.display()));
     }
     let registry = crate::registry();
@@ -272,10 +285,13 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Outcome {
          given: {{{unknown}}}\n    expect: unknown\n",
         args.statement, args.resource,
     );
-    if let Some(folder) = args.path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
+    if target == Target::Stdout {
+        return output::stdout(text.as_bytes());
     }
-    output::to_file(&args.path, |out| out.write_all(text.as_bytes()))?;
+    if let Some(folder) = args.path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        output::make_folder(folder)?;
+    }
+    output::to_file(&args.path, text.as_bytes())?;
     terminal.say(&format!("wrote {}; next: `keur policy test {}`", args.path.display(), args.path.display()));
     Ok(0)
 }

@@ -14,6 +14,7 @@ use crate::diag::{Code, Diagnostic, SourceFile, has_errors, nearest, tidy};
 use crate::estate::{LinkSet, Registry, Value};
 use crate::framework::{self, Attestation, Exception, Framework};
 use crate::policy::{Bundle, Files, Parameters, Setting, read_folder, settings, shipped_files};
+use crate::words::counted;
 use crate::{aws, isolation};
 
 /// The parameter that `regions: allowed` sets.
@@ -21,7 +22,7 @@ const ALLOWED_REGIONS: &str = "allowed_regions";
 /// The framework that is reported on unless the configuration names another.
 const FRAMEWORK: &str = "iso27001-2022";
 /// The configuration that is read when none is named.
-const CONFIG: &str = "keur.yaml";
+pub(super) const CONFIG: &str = "keur.yaml";
 
 /// Everything that is read before anything is judged.
 pub(super) struct Setup {
@@ -83,6 +84,14 @@ impl Rules {
         let (exceptions, attestations) = (folder(&config.exceptions), folder(&config.attestations));
         let documents = Some(config.attestations.clone().unwrap_or_default());
         Self { config, config_source, policies, declarations, exceptions, attestations, documents, only: sources.only.clone() }
+    }
+}
+
+impl Rules {
+    /// The names of all of them: paths, where they were read from files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.policies, &self.declarations, &self.exceptions, &self.attestations];
+        all.into_iter().flatten().chain(&self.config_source).map(|source| source.name.as_str())
     }
 }
 
@@ -204,7 +213,7 @@ pub(super) fn finish(mut diagnostics: Vec<Diagnostic>, terminal: &Terminal) -> R
     if has_errors(&diagnostics) {
         let counts = crate::diag::counts(&diagnostics);
         let errors = counts.get(&crate::diag::Severity::Error).copied().unwrap_or_default();
-        return Err(Failure::usage(format!("{errors} {} found; nothing was judged", if errors == 1 { "error" } else { "errors" })));
+        return Err(Failure::usage(format!("{} found; nothing was judged", counted(errors, "error", "errors"))));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
+use super::recognise::misnamed;
 use super::setup::Setup;
 use super::{Failure, Terminal};
 use crate::cloudformation;
@@ -13,7 +14,6 @@ use crate::estate::Estate;
 use crate::evidence::sign::PublicKey;
 use crate::isolation;
 use crate::terraform::{self, Assumed};
-use crate::untrusted;
 
 /// Where the estate comes from; AWS itself if none is named.
 #[derive(Debug, Clone, Default, Args)]
@@ -42,6 +42,26 @@ pub(super) struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// The files that it names.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        let mut files: Vec<&Path> = [&self.plan, &self.template, &self.estate].into_iter().flatten().map(PathBuf::as_path).collect();
+        files.extend(self.state.iter().map(PathBuf::as_path));
+        #[cfg(feature = "aws")]
+        files.extend(self.replay.as_deref());
+        files
+    }
+
+    /// The option that it was named with.
+    fn option(&self) -> &'static str {
+        match self.word() {
+            "plan" => "--plan",
+            "state" => "--state",
+            "template" => "--template",
+            "estate" => "--estate",
+            _ => "--replay",
+        }
+    }
+
     /// The source in one word, as packs have it.
     pub(super) fn word(&self) -> &'static str {
         #[cfg(feature = "aws")]
@@ -87,7 +107,7 @@ pub(super) struct CodeArgs {
 
 impl CodeArgs {
     /// Refuses options of a source that was not given: clap lets them pass beside another source.
-    pub(super) fn fits(&self, source: &SourceArgs) -> Result<(), Failure> {
+    pub(super) fn fits(&self, source: &SourceArgs, declared: bool) -> Result<(), Failure> {
         let wrong =
             |option: &str, of: &str| Err(Failure::usage(format!("{option} is for {of}")).hint(format!("leave it out, or give {of}")));
         if self.source.is_some() && source.plan.is_none() {
@@ -95,6 +115,13 @@ impl CodeArgs {
         }
         if !self.parameters.is_empty() && source.template.is_none() {
             return wrong("--parameter", "--template");
+        }
+        let is_code = declared || source.plan.is_some() || !source.state.is_empty() || source.template.is_some();
+        if self.place.region.is_some() && !is_code {
+            return wrong("--region", "code (--plan, --state, --template)");
+        }
+        if self.place.account.is_some() && !is_code {
+            return wrong("--account", "code (--plan, --state, --template)");
         }
         if self.stack.is_some() && source.template.is_none() {
             return wrong("--stack", "--template");
@@ -137,6 +164,26 @@ pub(super) struct WhenArgs {
     pub(super) profile: Option<String>,
 }
 
+impl WhenArgs {
+    /// Refuses a moment of the past for AWS itself, before it is asked: it shows what is now.
+    pub(super) fn fits(&self, source: &SourceArgs) -> Result<(), Failure> {
+        match self.as_of {
+            Some(as_of) if source.word() == "live" => not_before(as_of, super::now(), "AWS shows what is now"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses to measure ages against a moment before the facts were found: what was made later would be of a negative age, and everything
+/// younger than it was.
+fn not_before(as_of: Timestamp, found: Timestamp, why: &str) -> Result<(), Failure> {
+    if as_of >= found {
+        return Ok(());
+    }
+    let problem = format!("ages cannot be measured against {as_of}: {why} ({found})");
+    Err(Failure::usage(problem).hint(format!("leave --as-of out, or give {found} or later: --as-of {found}")))
+}
+
 fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
@@ -175,6 +222,18 @@ impl Sourced {
         }
     }
 
+    /// Says where the facts come from: what was found once is not live any more.
+    fn name(&mut self, word: &str) {
+        for estate in [Some(&mut self.estate), self.before.as_mut()].into_iter().flatten() {
+            set_source(estate, word);
+        }
+    }
+
+    /// Refuses a moment before the facts were found, whoever chose it.
+    fn check_moment(&self) -> Result<(), Failure> {
+        check_moment(&self.estate)
+    }
+
     /// Sets the moment and assigns environments: of the estate and of what was before it.
     pub(super) fn settle(&mut self, as_of: Option<Timestamp>, setup: &Setup) {
         for estate in [Some(&mut self.estate), self.before.as_mut()].into_iter().flatten() {
@@ -183,6 +242,35 @@ impl Sourced {
             }
             isolation::assign(estate, &setup.config.environments);
         }
+    }
+}
+
+/// Says where the facts come from. Code has a word of its own already, as packs and recordings do.
+fn set_source(estate: &mut Estate, word: &str) {
+    if estate.run.source == "live" {
+        word.clone_into(&mut estate.run.source);
+    }
+}
+
+/// Refuses an estate whose ages would be measured against a moment before its facts were found.
+pub(super) fn check_moment(estate: &Estate) -> Result<(), Failure> {
+    match estate.run.declared {
+        None => not_before(estate.run.as_of, estate.run.started, "the facts were collected later"),
+        Some(_) => match estate.latest_proven() {
+            Some(found) => not_before(estate.run.as_of, found, "the code was written later"),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Says that the demo does not read the configuration that is there.
+#[cfg(feature = "aws")]
+pub(super) fn say_demo(terminal: &Terminal) {
+    let config = super::setup::CONFIG;
+    if Path::new(config).is_file() {
+        terminal.say(&format!(
+            "note: the demo has a configuration of its own and does not read `{config}`; --config {config} judges it by yours"
+        ));
     }
 }
 
@@ -197,7 +285,9 @@ pub(super) fn estate(
     terminal: &Terminal,
 ) -> Result<Sourced, Failure> {
     let mut sourced = raw(source, code, when, setup, asks, keys, terminal)?;
+    sourced.name(source.word());
     sourced.settle(when.as_of, setup);
+    sourced.check_moment()?;
     Ok(sourced)
 }
 
@@ -211,12 +301,22 @@ impl From<terraform::Error> for Failure {
 const LARGEST: u64 = 1 << 30;
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    untrusted::stream(path, LARGEST)
+    if path.is_dir() {
+        return Err(Failure::usage(format!("{}: is a folder, and a file is needed", path.display())).hint("give the path of a file"));
+    }
+    super::output::read(path, LARGEST)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())).hint("give the path of a file that exists and may be read"))
 }
 
 /// The states of a run, as one estate.
 pub(super) fn states(paths: &[PathBuf], place: &PlaceArgs, when: &WhenArgs, setup: &Setup) -> Result<Estate, Failure> {
+    read_states(paths, place, when, setup).map_err(|failure| match paths {
+        [path] if failure.code == 2 => misnamed(path, "--state", failure),
+        _ => failure,
+    })
+}
+
+fn read_states(paths: &[PathBuf], place: &PlaceArgs, when: &WhenArgs, setup: &Setup) -> Result<Estate, Failure> {
     let mut files = Vec::new();
     for path in paths {
         let name = path.display().to_string();
@@ -285,6 +385,22 @@ fn raw(
     keys: &[PublicKey],
     terminal: &Terminal,
 ) -> Result<Sourced, Failure> {
+    // What cannot be read as what it was named may be something else.
+    read(source, code, when, setup, asks, keys, terminal).map_err(|failure| match source.files().as_slice() {
+        [path] if failure.code == 2 => misnamed(path, source.option(), failure),
+        _ => failure,
+    })
+}
+
+fn read(
+    source: &SourceArgs,
+    code: &CodeArgs,
+    when: &WhenArgs,
+    setup: &Setup,
+    asks: Asks,
+    keys: &[PublicKey],
+    terminal: &Terminal,
+) -> Result<Sourced, Failure> {
     let alone = Sourced::alone;
     if let Some(path) = &source.plan {
         let plan =
@@ -335,6 +451,10 @@ pub(super) fn any(
     terminal: &Terminal,
 ) -> Result<Estate, Failure> {
     let name = path.display().to_string();
+    let named = |mut estate: Estate, word: &str| {
+        set_source(&mut estate, word);
+        estate
+    };
     if super::evidence::is_pack(path) {
         return super::evidence::estate_of(path, setup, keys, terminal).map(|sourced| sourced.estate);
     }
@@ -352,7 +472,7 @@ pub(super) fn any(
     }
     let content = bytes(path)?;
     if is_estate(&content) {
-        return saved(path, setup);
+        return saved(path, setup).map(|estate| named(estate, "estate"));
     }
     match terraform::plan(&name, &content, &code.place.assumed(), None, &setup.registry) {
         Ok(plan) => Ok(build(plan.after, moment_of(when))),

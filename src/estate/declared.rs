@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::count::{count, counts};
@@ -146,6 +147,9 @@ pub struct SourceDigest {
 pub struct DeclaredRun {
     /// The files.
     pub files: Vec<SourceDigest>,
+    /// When the code says that it was written: a plan does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Timestamp>,
     /// How many resources the plan changes how; empty when the code is not a plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "counts")]
     pub actions: BTreeMap<Action, u64>,

@@ -6,6 +6,7 @@ mod declared;
 mod fetched;
 mod file;
 mod links;
+mod moment;
 mod partition;
 mod place;
 mod population;

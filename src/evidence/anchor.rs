@@ -1,13 +1,13 @@
 //! Anchors: what the newest pack of a chain is, said in a place that whoever writes the chain cannot change. Without one
 //! the holder of the key could write all packs anew, or leave out the last.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::target::{self, Target};
 use crate::untrusted;
 
 /// The schema of an anchor.
@@ -135,6 +135,11 @@ pub fn append(path: &Path, head: &Head) -> Result<Written, AnchorError> {
     let name = path.display().to_string();
     let failed =
         |error: std::io::Error| AnchorError::new(&name, error.to_string(), "give a path in a folder that exists and may be written");
+    let target = Target::Path(path.to_owned());
+    if !target::is_file_or_new(path).map_err(failed)? {
+        // A device or a FIFO keeps nothing that could be read.
+        return target.append(head.to_line().as_bytes()).map(|()| Written::New).map_err(failed);
+    }
     let text = match untrusted::read(path, LARGEST) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -145,9 +150,7 @@ pub fn append(path: &Path, head: &Head) -> Result<Written, AnchorError> {
         return Ok(Written::Already);
     }
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-    // One write: two programs that append at once do not mix their lines.
-    file.write_all(format!("{gap}{}", head.to_line()).as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    target.append(format!("{gap}{}", head.to_line()).as_bytes()).map_err(failed)?;
     Ok(Written::New)
 }
 

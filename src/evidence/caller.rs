@@ -38,7 +38,7 @@ mod session {
     impl Session {
         pub(in crate::evidence) fn open(caller: Caller) -> Result<Self, String> {
             let runtime = runtime()?;
-            let sdk = runtime.block_on(aws::caller(caller.profile, caller.allowed, caller.now));
+            let sdk = runtime.block_on(aws::caller(caller.profile, caller.allowed, caller.now)).map_err(|error| error.to_string())?;
             Ok(Self { runtime, sdk })
         }
 

@@ -3,8 +3,6 @@
 //!
 //! Signing is deterministic: the same file, comment and key give the same bytes.
 
-use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -17,6 +15,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::dsse::{self, Envelope, Statement};
+use crate::target;
+pub use crate::target::Mode;
 use crate::untrusted;
 
 /// Keys are a few lines.
@@ -340,38 +340,16 @@ fn fill(bytes: &mut [u8]) -> Result<(), SignError> {
     })
 }
 
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Its owner.
-    Owner,
-    /// Everybody.
-    All,
-}
-
 /// Writes a file that is there whole or not at all, and never in the place of another.
 pub fn write_new(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), SignError> {
-    let name = path.display().to_string();
-    let failed = |error: std::io::Error| {
+    target::write_new(path, bytes, mode).map_err(|error| {
+        let name = path.display().to_string();
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             let problem = "it is there already, and is not written over";
             return SignError::new(SignErrorKind::Exists, &name, problem, "give a path where nothing is");
         }
         SignError::new(SignErrorKind::File, &name, error.to_string(), "give a path in a folder that exists and may be written")
-    };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Temporary files are their owner's alone from the start.
-    let mut file = tempfile::Builder::new().prefix(".keur").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    #[cfg(unix)]
-    if mode == Mode::All {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    }
-    #[cfg(not(unix))]
-    let _ = mode;
-    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    })
 }
 
 /// Where the public halves of a new key go: beside it, as `.pub` (minisign) and `.pem` (everything else).

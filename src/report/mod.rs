@@ -21,9 +21,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::estate::{Declared, Estate, Gap, NOT_ON_TAPE, Value};
-use crate::evaluate::{Finding, Judgement, Population, Subject, Verdict};
+use crate::evaluate::{Apart, Finding, Judgement, OutOfScope, Population, Subject, Verdict};
 use crate::framework::{Attestation, ControlResult, Edition, Exception, Framework};
 use crate::policy::{Policy, Severity, Statement};
+use crate::words::counted;
 
 pub(crate) use csv::schema as csv_schema;
 pub use dossier::{CallLine, Dossier, PackLine, RedactionLine, Span};
@@ -110,6 +111,14 @@ impl Format {
         ("csv", Self::Csv),
         ("html", Self::Html),
     ];
+    /// Whether it says which pack it is part of.
+    pub fn tells_of_pack(self) -> bool {
+        match self {
+            Self::Html => true,
+            Self::Table | Self::Json | Self::Oscal | Self::Ocsf | Self::Asff | Self::Csv => false,
+        }
+    }
+
     /// Those of comparisons, which are not evidence for controls.
     pub const OF_COMPARISONS: &'static [Self] = &[Self::Table, Self::Json];
 }
@@ -189,9 +198,31 @@ impl Report<'_> {
         self.judgement.findings.iter().any(|f| f.verdict == Verdict::Unknown && self.counts_in(f))
     }
 
-    /// The exit code of the design: 1 for deviations, 3 for unknowns, else 0.
+    /// Why no policy judged anything, if so: then nothing was found to be right either.
+    pub fn nothing_judged(&self) -> Option<String> {
+        let left = |f: &Finding| f.apart == Some(Apart::LeftToLive) && !self.all;
+        let findings = &self.judgement.findings;
+        if findings.iter().any(|f| !left(f)) {
+            return None;
+        }
+        let resources = self.estate.resources.len();
+        let out: u64 = self.judgement.out_of_scope.iter().map(OutOfScope::total).sum();
+        let seen = counted(resources, "resource", "resources");
+        let policies = counted(self.policies.len(), "policy", "policies");
+        Some(if !findings.is_empty() {
+            format!("what {policies} ask of {seen}, only the live estate can tell (`--all` counts it as unknown)")
+        } else if resources == 0 {
+            "there is no resource of any type that is known here".to_owned()
+        } else if out > 0 {
+            format!("of {seen}, every one that {policies} could be about is out of scope")
+        } else {
+            format!("none of {seen} is of a type that {policies} could be about")
+        })
+    }
+
+    /// The exit code of the design: 1 for deviations, 3 for unknowns and where nothing was judged, else 0.
     pub fn exit_code(&self) -> u8 {
-        match (self.fails(), self.is_open()) {
+        match (self.fails(), self.is_open() || self.nothing_judged().is_some()) {
             (true, _) => 1,
             (false, true) => 3,
             (false, false) => 0,

@@ -10,6 +10,7 @@ use crate::estate::Reason;
 use crate::evaluate::{Apart, Finding, Verdict};
 use crate::framework::{ControlResult, ControlVerdict};
 use crate::policy::{Policy, Severity};
+pub(super) use crate::words::{counted, number};
 
 /// Resources shown per policy; JSON has them all.
 const SHOWN: usize = 15;
@@ -93,22 +94,6 @@ pub(super) fn plain(text: &str) -> String {
 
 fn is_bidi(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-pub(super) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
 pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
@@ -387,7 +372,7 @@ fn gaps(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     let rows = lines.into_iter().map(|((call, reason, code, account), (regions, facts, verdicts))| {
         let regions = match regions.len() {
             0..=2 => regions.into_iter().collect::<Vec<_>>().join(", "),
-            n => format!("{n} regions"),
+            n => counted(n, "region", "regions"),
         };
         let reason = if code.is_empty() { reason.to_string() } else { format!("{reason} ({code})") };
         let where_ = format!("{account} {regions}");
@@ -448,7 +433,9 @@ fn foot(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     );
     let whole = report.estate.run.declared.as_ref().is_none_or(|declared| declared.incomplete.is_empty());
     let seen = if report.estate.run.declared.is_some() { "everything that code can tell was told" } else { "everything needed was seen" };
+    let nothing = report.nothing_judged();
     let (ink, verdict) = match report.exit_code() {
+        3 if nothing.is_some() => (Ink::Yellow, format!("nothing was judged: {}", nothing.unwrap_or_default())),
         3 if !whole => (Ink::Yellow, "the plan is not whole: nobody can say".to_owned()),
         1 => (Ink::Red, format!("deviations of severity {} or above", report.fail_on.as_str())),
         3 => (Ink::Yellow, "not everything that was needed could be seen".to_owned()),
@@ -461,12 +448,7 @@ fn foot(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{number, plain};
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1_000, 1_234_567].map(number).each_ref().map(String::as_str));
-    }
+    use super::plain;
 
     #[test]
     fn names_bring_no_colour() {

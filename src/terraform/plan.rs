@@ -140,7 +140,8 @@ pub(super) fn read<'r>(
     let (mut after, mut before) = (Reading::new("plan", registry), Reading::new("plan", registry));
     let files = vec![SourceDigest { name: name.to_owned(), sha256: sha256(bytes), written_by: document.written_by() }];
     before.run.files.clone_from(&files);
-    after.run = DeclaredRun { files, incomplete: incomplete(document), ..DeclaredRun::default() };
+    let written = document.timestamp.as_ref().and_then(|text| text.parse().ok());
+    after.run = DeclaredRun { files, written, incomplete: incomplete(document), ..DeclaredRun::default() };
     for (change, address) in changes.iter().filter(|(change, _)| change.mode == "managed") {
         reader.witness(change, address);
     }

@@ -66,6 +66,7 @@ pub(crate) fn text_of<'b>(name: &str, bytes: &'b [u8]) -> Result<Cow<'b, str>, E
 pub(super) struct Document<'a> {
     pub(super) format_version: Option<String>,
     pub(super) terraform_version: Option<String>,
+    pub(super) timestamp: Option<String>,
     #[serde(borrow)]
     pub(super) version: Option<&'a RawValue>,
     #[serde(borrow)]

@@ -5,9 +5,11 @@
 mod answer;
 mod emulator;
 mod keur;
+mod place;
 mod report;
 
 pub(crate) use answer::{Answer, Change, Tree};
 pub(crate) use emulator::{Ministack, Moto, python};
 pub(crate) use keur::{ACCOUNT, Keur, Ran};
+pub(crate) use place::{POLICY, estate, place};
 pub(crate) use report::{Found, Report, found};

@@ -49,7 +49,8 @@ pub async fn state_object(
     key: &str,
 ) -> Result<Vec<u8>, StateError> {
     let place = format!("s3://{bucket}/{key}");
-    let sdk = caller(profile, allowed, now).await;
+    let sdk =
+        caller(profile, allowed, now).await.map_err(|error| StateError::Refused { place: place.clone(), problem: error.to_string() })?;
     let client = client_of(&sdk, bucket).await;
     let answer = client.get_object().bucket(bucket).key(key).send().await.map_err(|error| {
         let of_service = error.as_service_error();

@@ -8,6 +8,7 @@ use super::{Failure, Outcome, SignedByArgs, Terminal, output};
 use crate::evidence::Caller;
 use crate::evidence::anchor::{self, AnchorError, Head, Written};
 use crate::evidence::sign::PublicKey;
+use crate::target::Target;
 
 /// How the address of a bucket begins, in every build.
 const S3: &str = "s3://";
@@ -18,7 +19,7 @@ pub(in crate::cli) struct AnchorArgs {
     /// The folder of a chain
     #[arg(value_name = "CHAIN", value_hint = ValueHint::DirPath)]
     chain: PathBuf,
-    /// Where to: a file to append to, or `s3://BUCKET/PREFIX/` of a bucket with Object Lock; may be given several times
+    /// Where to: a file to append to, `-` for standard output alone, or `s3://BUCKET/PREFIX/` of a bucket with Object Lock; may be given several times
     #[arg(long, value_name = "PLACE", value_hint = ValueHint::AnyPath)]
     to: Vec<String>,
     /// In a bucket: days for which nobody can change or delete it
@@ -55,7 +56,12 @@ pub(super) fn run(
         if place.starts_with(S3) {
             lock(place, &head, &args, terminal)?;
         } else {
-            output::check_writable(Path::new(place))?;
+            let target = Target::from(PathBuf::from(place));
+            if target == Target::Stdout {
+                // The head is printed there in any case.
+                continue;
+            }
+            output::check(&[&target])?;
             let written = anchor::append(Path::new(place), &head)?;
             terminal.say(&format!("{place}: pack {} {}", head.sequence, word(written)));
         }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::{Failure, Outcome, Terminal, now, output, variable};
 use crate::evidence::Caller;
 use crate::evidence::sign::{DSSE, MINISIG, Mode, PublicKey, SecretKey, SignError, SignErrorKind, Signer, beside, write_new};
+use crate::target::{self, Target};
 
 /// Variable with the password of the key.
 const PASSWORD: &str = "KEUR_KEY_PASSWORD";
@@ -33,7 +34,7 @@ pub(in crate::cli) struct KeyArgs {
     /// Make a key without a password
     #[arg(long, requires = "new", conflicts_with = "password_file")]
     no_password: bool,
-    /// Write the public half to this file, as PEM
+    /// Write the public half to this file, as PEM; `-` prints nothing else
     #[arg(short, long, value_name = "FILE", conflicts_with = "new", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
     /// Profile of the AWS configuration files
@@ -50,6 +51,11 @@ pub(super) struct PasswordArgs {
 }
 
 impl PasswordArgs {
+    /// The file that is named.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.password_file.as_deref()
+    }
+
     fn read(&self) -> Result<Option<Zeroizing<String>>, SignError> {
         let (name, text) = match &self.password_file {
             Some(path) => {
@@ -121,14 +127,23 @@ pub(super) fn run(args: KeyArgs, terminal: &Terminal) -> Outcome {
         (None, Some(key), _) => public(key, &args.password, caller)?,
         (None, None, kms_key) => kms(kms_key.as_deref().unwrap_or_default(), caller)?.public_key(),
     };
-    if let Some(path) = &args.output {
-        write_new(path, key.to_pem().as_bytes(), Mode::All)?;
-        terminal.say(&format!("wrote {}", path.display()));
+    match args.output.clone().map(Target::from) {
+        // Only the key: who sends it to a program wants nothing else.
+        Some(Target::Stdout) => return output::stdout(key.to_pem().as_bytes()),
+        Some(Target::Path(path)) if target::is_file_or_new(&path).unwrap_or(true) => {
+            write_new(&path, key.to_pem().as_bytes(), Mode::All)?;
+            terminal.say(&format!("wrote {}", path.display()));
+        }
+        Some(special) => output::to(&special, |out| out.write_all(key.to_pem().as_bytes()))?,
+        None => {}
     }
     output::stdout(shown(&key).as_bytes())
 }
 
 fn make(path: &Path, args: &KeyArgs, terminal: &Terminal) -> Result<PublicKey, Failure> {
+    if path.as_os_str() == "-" {
+        return Err(Failure::usage("a new key is three files: it cannot be standard output").hint("give a path: `keur.key`"));
+    }
     let password = if args.no_password { None } else { args.password.read()? };
     if password.is_none() && !args.no_password {
         let hint = format!("give one with --password-file or in {PASSWORD}, or say --no-password");

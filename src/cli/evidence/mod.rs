@@ -16,7 +16,7 @@ use crate::evidence::Error;
 use crate::evidence::sign::PublicKey;
 
 pub(super) use rebuild::{estate_of, is_pack};
-pub(super) use write::{EvidenceArgs, abort, prepare, write};
+pub(super) use write::{EvidenceArgs, abort, keep, not_kept};
 
 /// Whose packs are read.
 #[derive(Debug, Clone, Default, Args)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use clap::{Args, ValueHint};
 
-use super::super::check::{Output, lang, output_of, refuse_two_on_stdout};
+use super::super::check::{lang, output_of};
 use super::super::config::{self, Config};
 use super::super::judge::{DeclaredBy, Given, Judged};
+use super::super::output::{Output, Unwritten};
 use super::super::setup::{Rules, Setup, finish};
 use super::super::source::{Asks, Sourced};
 use super::super::{Failure, Outcome, Terminal, output};
@@ -391,12 +392,9 @@ pub(super) fn dossier_of(pack: &Pack<'_>, earlier: Option<History>, rebuilt: &Re
 
 /// `keur evidence report`
 pub(crate) fn report(args: ReportArgs, terminal: &Terminal) -> Outcome {
-    refuse_two_on_stdout(&args.format)?;
-    for output in &args.format {
-        if let Some(path) = &output.path {
-            output::check_writable(path)?;
-        }
-    }
+    let targets = output::targets(&args.format);
+    output::check(&targets)?;
+    output::check_apart(&targets, [args.pack.as_path()])?;
     let (chain, only) = Verified::open(&args.pack, &args.signed.keys()?)?;
     say_unfinished(&chain, only, terminal);
     let pack = chain.whole(only)?;
@@ -410,6 +408,7 @@ pub(crate) fn report(args: ReportArgs, terminal: &Terminal) -> Outcome {
     let dossier = derived.dossier;
     let report = rebuilt.report(Some(&dossier));
     let style = Style { lang: args.lang, ..terminal.style };
-    output::each(&args.format, style, |format, style, out| report.write(format, style, out))?;
-    Ok(report.exit_code())
+    let mut unwritten = Unwritten::default();
+    output::each(&args.format, style, &mut unwritten, |format, style, out| report.write(format, style, out));
+    Ok(unwritten.conclude(report.exit_code(), terminal))
 }

@@ -21,7 +21,9 @@ use crate::evidence::authority::Authorities;
 use crate::evidence::sign::PublicKey;
 use crate::evidence::{self, Caller, Chain, Checked, Day, History, Note, PackResult, Signed, Verified, folder_of};
 use crate::report::grid;
+use crate::target::Target;
 use crate::untrusted::plain;
+use crate::words::counted;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -224,12 +226,8 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     if holds {
         return Ok(0);
     }
-    let problems = checked.problems.len();
-    terminal.say(&format!(
-        "error: {} does not verify: {problems} {}",
-        args.path.display(),
-        if problems == 1 { "problem" } else { "problems" }
-    ));
+    let problems = counted(checked.problems.len(), "problem", "problems");
+    terminal.say(&format!("error: {} does not verify: {problems}", args.path.display()));
     Ok(4)
 }
 
@@ -308,9 +306,12 @@ fn print(
     let packs = match checked.packs.as_slice() {
         [] => "no pack".to_owned(),
         [one] => folder_of(*one),
-        [first, .., last] => format!("{} to {}, {} packs", folder_of(*first), folder_of(*last), checked.packs.len()),
+        [first, .., last] => {
+            let packs = counted(checked.packs.len(), "pack", "packs");
+            format!("{} to {}, {packs}", folder_of(*first), folder_of(*last))
+        }
     };
-    writeln!(out, "{packs}; {} files, {:.1} MB", checked.files, checked.bytes as f64 / 1e6)?;
+    writeln!(out, "{packs}; {}, {:.1} MB", counted(checked.files, "file", "files"), checked.bytes as f64 / 1e6)?;
     for problem in &checked.problems {
         writeln!(out, "  ✗ {}: {}", plain(&problem.file), plain(&problem.reason))?;
     }
@@ -425,7 +426,7 @@ pub(crate) struct ArchiveArgs {
     /// The pack, or the chain for its last complete pack
     #[arg(value_name = "PACK", value_hint = ValueHint::AnyPath)]
     pack: PathBuf,
-    /// The file to write: `pack-000042.tar.zst`
+    /// The file to write: `pack-000042.tar.zst`; `-` for standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: PathBuf,
     #[command(flatten)]
@@ -434,14 +435,17 @@ pub(crate) struct ArchiveArgs {
 
 /// `keur evidence archive`
 pub(crate) fn archive(args: &ArchiveArgs, terminal: &Terminal) -> Outcome {
-    output::check_writable(&args.output)?;
+    let target = Target::from(args.output.clone());
+    output::check(&[&target])?;
+    output::check_no_terminal(&target)?;
+    output::check_apart(&[&target], [args.pack.as_path()])?;
     let (chain, only) = Verified::open(&args.pack, &args.signed.keys()?)?;
     say_unfinished(&chain, only, terminal);
     let pack = chain.whole(only)?;
     say_who_signed(&pack, terminal);
     let mut bytes = Vec::new();
     evidence::write_archive(&pack, &mut bytes)?;
-    output::to_file(&args.output, |out| out.write_all(&bytes))?;
+    output::to(&target, |out| out.write_all(&bytes))?;
     terminal.say(&format!("{}: {} kB, {}", args.output.display(), bytes.len().div_ceil(1000), evidence::sha256(&bytes)));
     Ok(0)
 }
@@ -706,9 +710,10 @@ fn table(
     let width = terminal.style.width;
     let count = history.complete().count();
     let aborted = history.days.iter().filter(|day| day.result.is_none()).count();
-    writeln!(out, "{count} packs over `{}`, from {} to {}", plain(&history.source), minute(first), minute(last))?;
+    let packs = counted(count, "pack", "packs");
+    writeln!(out, "{packs} over `{}`, from {} to {}", plain(&history.source), minute(first), minute(last))?;
     if aborted > 0 {
-        writeln!(out, "{aborted} aborted {}", if aborted == 1 { "run" } else { "runs" })?;
+        writeln!(out, "{}", counted(aborted, "aborted run", "aborted runs"))?;
     }
     if let Some(sequence) = history.unfinished {
         writeln!(out, "  ! {}", unfinished(sequence))?;
@@ -716,15 +721,17 @@ fn table(
     match signed {
         SignedOut { by_other_keys: 0, by_nobody: 0, .. } => writeln!(out, "every pack is signed by a key that was given")?,
         SignedOut { by_other_keys, by_nobody: 0, .. } => {
-            writeln!(out, "  ! not verified: {by_other_keys} packs are signed by a key that nobody gave (--public-key)")?;
+            let packs = counted(*by_other_keys, "pack that a key signed which", "packs that a key signed which");
+            writeln!(out, "  ! not verified: {packs} nobody gave (--public-key)")?;
         }
         SignedOut { by_nobody, .. } => {
-            writeln!(out, "  ! not verified: nobody signed {by_nobody} packs: whoever can write to them can rewrite them")?
+            let packs = counted(*by_nobody, "pack", "packs");
+            writeln!(out, "  ! not verified: nobody signed {packs}: whoever can write there can rewrite what is there")?;
         }
     }
     writeln!(out, "as the packs say: whether their verdicts follow from their answers, `keur evidence verify --replay all` tells")?;
     if history.others > 0 {
-        writeln!(out, "{} packs of other sources are left out", history.others)?;
+        writeln!(out, "left out: {} of other sources", counted(history.others, "pack", "packs"))?;
     }
     match history.cadence {
         Some(cadence) => writeln!(out, "a run is expected every {}", span(cadence))?,
@@ -804,7 +811,8 @@ fn day(at: Timestamp) -> String {
 
 fn span(duration: SignedDuration) -> String {
     let hours = hours(duration);
-    if hours < 48.0 { format!("{hours} hours") } else { format!("{} days", days(duration)) }
+    let (count, unit) = if hours < 48.0 { (hours, "hour") } else { (days(duration), "day") };
+    format!("{count} {unit}{}", if count.to_string() == "1" { "" } else { "s" })
 }
 
 #[cfg(all(test, feature = "aws"))]

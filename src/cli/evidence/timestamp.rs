@@ -151,7 +151,7 @@ pub(super) fn run(args: TimestampArgs, terminal: &Terminal) -> Outcome {
         return Err(Failure { code: 4, message: format!("{}: it is no time stamp: it is too large", path.display()), hint: None });
     }
     let path = manifest.beside(REQUEST);
-    output::to_file(&path, |out| out.write_all(&request(&manifest.bytes, None)))?;
+    output::to_file(&path, &request(&manifest.bytes, None))?;
     terminal.say(&format!("wrote {}; send it to an authority, and keep the reply with `keur evidence timestamp --reply`:", path.display()));
     let name = &manifest.name;
     output::stdout(

@@ -1,7 +1,7 @@
 //! The pack of a run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use jiff::SignedDuration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::config::cadence;
 use super::super::judge::{Given, Judged, saved};
 use super::super::setup::{Rules, Setup};
-use super::super::{Failure, now, variable};
+use super::super::{Failure, now, output, variable};
 use super::key::{PasswordArgs, signer};
 use super::rebuild::EXPORTS;
 use crate::estate::Estate;
@@ -117,6 +117,11 @@ const RUN_BY: &[&str] = &[
 ];
 
 impl EvidenceArgs {
+    /// The files that it reads.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.key.iter().map(Path::new).chain(self.password.file())
+    }
+
     /// Who signs, if anybody.
     pub(crate) fn signer(&self, profile: Option<&str>, setup: &Setup) -> Result<Option<Box<dyn Signer>>, Failure> {
         let key = self.key.as_ref().or(setup.config.sign.as_ref()).filter(|_| self.folder.is_some());
@@ -155,9 +160,15 @@ pub(crate) fn abort(packing: Packing<'_>, reason: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// That the evidence of a run was not kept, whatever the reason: the run itself was.
+pub(crate) fn not_kept(failure: Failure) -> Failure {
+    let hint = failure.hint.or_else(|| Some("mend that, and run the command again".to_owned()));
+    Failure { hint, ..output::unwritten(format!("the evidence was not kept: {}", failure.message)) }
+}
+
 /// What is in the pack, and what its report says of it.
-pub(crate) struct Prepared {
-    pub(crate) dossier: Dossier,
+struct Prepared {
+    dossier: Dossier,
     findings: Vec<u8>,
     open: Vec<OpenFinding>,
     /// What the packs before it say: without them, its report could not be made again.
@@ -165,14 +176,8 @@ pub(crate) struct Prepared {
     rules: Vec<(RuleFile, Vec<u8>)>,
 }
 
-/// Makes what does not depend on the report.
-pub(crate) fn prepare(
-    packing: &Packing<'_>,
-    setup: &Setup,
-    given: &Given,
-    judged: &Judged,
-    report: &Report<'_>,
-) -> Result<Prepared, Failure> {
+/// Makes what does not depend on the dossier.
+fn prepare(packing: &Packing<'_>, setup: &Setup, given: &Given, judged: &Judged, report: &Report<'_>) -> Result<Prepared, Failure> {
     let findings = findings(report);
     let open = open_findings(report);
     let ignore = given.declared.as_ref().map(|declared| declared.sources.as_slice()).unwrap_or_default();
@@ -433,16 +438,42 @@ pub(super) fn written(report: &Report<'_>, format: Format, lang: Lang) -> Vec<u8
     bytes
 }
 
-/// Writes the pack and seals it; where it is now.
-pub(crate) fn write(
+/// Writes the pack of a run and seals it: what reports may say of it, and where it is now. A pack that cannot be written stays in the
+/// chain, with the reason.
+pub(crate) fn keep(
     mut packing: Packing<'_>,
     setup: &Setup,
     given: &Given,
     judged: &Judged,
     report: &Report<'_>,
-    prepared: Prepared,
     lang: Lang,
-) -> Result<String, Failure> {
+) -> Result<(Dossier, String), Failure> {
+    let (dossier, result) = match fill(&mut packing, setup, given, judged, report, lang) {
+        Ok(filled) => filled,
+        Err(failure) => {
+            return Err(match abort(packing, &format!("its evidence could not be written: {}", failure.message)) {
+                Ok(()) => failure,
+                // The next run finds it like this, and says so.
+                Err(also) => Failure { message: format!("{}; the pack stays unfinished: {}", failure.message, also.message), ..failure },
+            });
+        }
+    };
+    let sealed = packing.seal(result, now())?;
+    let size = sealed.bytes.div_ceil(1000);
+    Ok((dossier, format!("evidence: {} ({size} kB on disk), manifest {}", sealed.folder.display(), sealed.manifest_sha256)))
+}
+
+/// Writes everything but the manifest.
+fn fill(
+    packing: &mut Packing<'_>,
+    setup: &Setup,
+    given: &Given,
+    judged: &Judged,
+    report: &Report<'_>,
+    lang: Lang,
+) -> Result<(Dossier, PackResult), Failure> {
+    let prepared = prepare(packing, setup, given, judged, report)?;
+    let report = &judged.report(setup, given.fail_on, given.all, Some(&prepared.dossier));
     let run = &judged.estate.run;
     let source = packing.started().0.source.clone();
     for (_, bytes) in &prepared.rules {
@@ -462,7 +493,7 @@ pub(crate) fn write(
         run: run.clone(),
     };
     packing.plain("run.json", role::RUN, &pretty(&record))?;
-    let basis = responses(&mut packing, judged)?;
+    let basis = responses(packing, judged)?;
     let whole = |estate: &Estate| saved(estate);
     let seen = judged.seen.clone().unwrap_or_else(|| whole(&judged.estate));
     packing.packed("estate.json", role::ESTATE, &seen)?;
@@ -483,9 +514,7 @@ pub(crate) fn write(
     }
     packing.plain(&format!("report.{}.html", lang.code()), role::REPORT, &written(report, Format::Html, lang))?;
     let result = result_of(report, &source, basis, &prepared.findings);
-    let sealed = packing.seal(result, now())?;
-    let size = sealed.bytes.div_ceil(1000);
-    Ok(format!("evidence: {} ({size} kB on disk), manifest {}", sealed.folder.display(), sealed.manifest_sha256))
+    Ok((prepared.dossier, result))
 }
 
 /// Puts the answers of AWS into the store.
