@@ -141,7 +141,8 @@ pub(super) fn note(report: &Report<'_>) -> Option<String> {
     let without = report.judgement.findings.iter().filter(|f| report.place(f).account_id().is_none()).count();
     (without > 0).then(|| {
         let hint = if report.estate.run.declared.is_some() { "; name it with `--account`" } else { "" };
-        format!("note: {without} findings of unknown account have `AwsAccountId` {NO_ACCOUNT} in asff, which Security Hub refuses{hint}")
+        let findings = crate::words::counted(without, "finding", "findings");
+        format!("note: {findings} of unknown account: `AwsAccountId` is {NO_ACCOUNT} there in asff, which Security Hub refuses{hint}")
     })
 }
 

@@ -721,8 +721,8 @@ fn table(
     match signed {
         SignedOut { by_other_keys: 0, by_nobody: 0, .. } => writeln!(out, "every pack is signed by a key that was given")?,
         SignedOut { by_other_keys, by_nobody: 0, .. } => {
-            let packs = counted(*by_other_keys, "pack that a key signed which", "packs that a key signed which");
-            writeln!(out, "  ! not verified: {packs} nobody gave (--public-key)")?;
+            let packs = counted(*by_other_keys, "pack", "packs");
+            writeln!(out, "  ! not verified: nobody gave the key that signed {packs} (--public-key)")?;
         }
         SignedOut { by_nobody, .. } => {
             let packs = counted(*by_nobody, "pack", "packs");
