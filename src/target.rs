@@ -158,10 +158,11 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: Mode) -> io::Result<()>
     file.persist_noclobber(path).map(drop).map_err(|error| error.error)
 }
 
-/// Files that are being written, for [`discard_unfinished`].
+/// Files that are being written, for a program that is stopped.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Removes what is half-written, for a program that ends at once.
+#[cfg(feature = "aws")]
 pub(crate) fn discard_unfinished() {
     for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         // It may have got its name in this moment; then it is whole.

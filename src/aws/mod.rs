@@ -57,7 +57,7 @@ pub(crate) use cx::explain;
 pub use cx::{Collected, Cx};
 #[cfg(feature = "aws")]
 pub use redact::Redaction;
-#[cfg(test)]
+#[cfg(all(test, feature = "aws"))]
 pub(crate) use redact::reasons as redaction_reasons;
 #[cfg(feature = "s3")]
 pub(crate) use s3::client_of;

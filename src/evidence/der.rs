@@ -11,15 +11,19 @@ pub(super) const OCTETS: u8 = 0x04;
 pub(super) const NULL: u8 = 0x05;
 pub(super) const OID: u8 = 0x06;
 pub(super) const UTF8: u8 = 0x0c;
+#[cfg(feature = "aws")]
 pub(super) const UTC_TIME: u8 = 0x17;
 pub(super) const TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 /// What is tagged by its place, `[0]` to `[3]`, and made of other elements.
 pub(super) const CONTEXT_0: u8 = 0xa0;
+#[cfg(feature = "aws")]
 pub(super) const CONTEXT_1: u8 = 0xa1;
+#[cfg(feature = "aws")]
 pub(super) const CONTEXT_3: u8 = 0xa3;
 /// `[0]` that stands for a text of bytes.
+#[cfg(feature = "aws")]
 pub(super) const CONTEXT_0_OCTETS: u8 = 0x80;
 
 /// What is left of a sequence of elements.
@@ -60,6 +64,7 @@ impl<'a> Der<'a> {
     }
 
     /// All elements that are left, each whole.
+    #[cfg(feature = "aws")]
     pub(super) fn all(mut self) -> Result<Vec<&'a [u8]>, Malformed> {
         let mut found = Vec::new();
         while !self.0.is_empty() {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::report::grid;
 use crate::untrusted::plain;
 
 /// What holds it.
@@ -39,16 +40,13 @@ pub(super) struct Held {
     pub(super) note: String,
 }
 
-/// Widest first column.
-const WIDEST: usize = 34;
-
-/// Prints them, one a line: derived first, statements last.
-pub(super) fn table(held: &[Held], out: &mut dyn Write) -> io::Result<()> {
-    let width = held.iter().map(|row| row.what.chars().count()).max().unwrap_or_default().min(WIDEST);
+/// Prints them: derived first, statements last.
+pub(super) fn table(held: &[Held], width: u16, out: &mut dyn Write) -> io::Result<()> {
     let mut rows: Vec<&Held> = held.iter().collect();
     rows.sort_by_key(|row| row.how);
-    for row in rows {
-        writeln!(out, "  {:<9}  {:<width$}  {}", row.how.word(), plain(&row.what), plain(&row.note))?;
+    let cells = |row: &&Held| vec![row.how.word().to_owned(), plain(&row.what), plain(&row.note)];
+    for line in grid(width, &["held as", "what it says", "by what"], rows.iter().map(cells).collect(), &[]) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

@@ -364,7 +364,7 @@ pub(crate) fn replay(args: &ReplayArgs, terminal: &Terminal) -> Outcome {
         if rebuilt.given.edition != Edition::CURRENT {
             writeln!(out, "controls by the rules of its time: one was met as soon as one of its policies judged something")?;
         }
-        held::table(&derived.held, out)
+        held::table(&derived.held, terminal.style.width, out)
     })?;
     Ok(0)
 }

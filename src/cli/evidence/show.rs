@@ -221,7 +221,9 @@ pub(crate) fn verify(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     let holds = checked.problems.is_empty();
     match args.format {
         Form::Json => output::shown(Kind::Json, |out| json(&checked, anchored, &stamps, &contents, out))?,
-        Form::Table => output::folded(terminal, |out| print(&checked, only.is_some(), anchored, &stamps, &contents, out))?,
+        Form::Table => {
+            output::folded(terminal, |out| print(&checked, only.is_some(), anchored, &stamps, &contents, terminal.style.width, out))?
+        }
     }
     if holds {
         return Ok(0);
@@ -301,6 +303,7 @@ fn print(
     anchored: Option<Option<u64>>,
     stamps: &[StampOut],
     contents: &Contents,
+    width: u16,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let packs = match checked.packs.as_slice() {
@@ -350,11 +353,11 @@ fn print(
     if let Some((sequence, hash)) = &checked.head {
         writeln!(out, "chain {}\nhead  {} {hash}", plain(&checked.chain), folder_of(*sequence))?;
     }
-    say_contents(checked, contents, out)
+    say_contents(checked, contents, width, out)
 }
 
 /// What holds everything that the packs say.
-fn say_contents(checked: &Checked, contents: &Contents, out: &mut dyn Write) -> io::Result<()> {
+fn say_contents(checked: &Checked, contents: &Contents, width: u16, out: &mut dyn Write) -> io::Result<()> {
     if !checked.problems.is_empty() {
         return Ok(());
     }
@@ -365,7 +368,7 @@ fn say_contents(checked: &Checked, contents: &Contents, out: &mut dyn Write) -> 
             "\nwhat holds {}: derived from its answers and rules, compared, or only stated by whoever signed it ({stated})",
             folder_of(*sequence)
         )?;
-        held::table(held, out)?;
+        held::table(held, width, out)?;
     }
     let others = checked.packs.len().saturating_sub(contents.len());
     if others > 0 {
@@ -828,7 +831,7 @@ mod tests {
         let checked = || Checked { packs: vec![7], stamps: vec![(7, stamp.clone(), reply.clone())], ..Checked::default() };
         let printed = |checked: &Checked, stamps: &[StampOut]| {
             let mut out = Vec::new();
-            print(checked, true, None, stamps, &Vec::new(), &mut out).unwrap();
+            print(checked, true, None, stamps, &Vec::new(), 200, &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         let mut nobody = checked();
