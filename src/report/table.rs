@@ -334,7 +334,7 @@ fn population(report: &Report<'_>, p: &mut Printer<'_>) -> io::Result<()> {
     p.heading("POPULATION: what was listed, and whether to the end")?;
     let rows = sums.iter().map(|(kind, sum)| {
         let complete = if sum.open == 0 { "yes".to_owned() } else { format!("no ({} of {})", sum.open, sum.places) };
-        vec![kind.trim_start_matches("AWS::").to_owned(), number(sum.listed), number(sum.judged), number(sum.out), complete]
+        vec![plain(kind.trim_start_matches("AWS::")), number(sum.listed), number(sum.judged), number(sum.out), complete]
     });
     p.table(&["Type (AWS::…)", "Listed", "Judged", "Out of scope", "Complete"], rows.collect(), &[1, 2, 3])?;
     let mut rules: BTreeMap<&str, u64> = BTreeMap::new();
