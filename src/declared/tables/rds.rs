@@ -543,6 +543,8 @@ pub(super) const UNDECLARED: &[Undeclared] = &[
             ("cluster_scalability_type", Rule::NothingOr("standard")),
             ("internet_access_gateway_enabled", Rule::Nothing),
             ("publicly_accessible", Rule::Usual(is_nothing)),
+            // `aws_rds_global_cluster` makes the membership, and no state of it says where the other members are.
+            ("global_cluster_regions", Rule::Usual(is_nothing)),
             ("storage_encryption_type", Rule::OfAws),
             ("cluster_create_time", Rule::OfAws),
             ("cross_account_clone", Rule::OfAws),
