@@ -368,5 +368,5 @@ fn thousands_of_mistakes_are_counted() {
     keur.write("policies/statements.yaml", (0..MANY).map(statement).collect::<String>());
     let ran = keur.run(["policy", "check", "policies"]).exits(2).gives_nothing();
     assert_eq!(ran.stderr.matches("error[unknown-key]").count(), 100);
-    ran.says(&[&format!("and {} more, not shown: {} unknown-key", MANY - 100, MANY - 100), &format!("{MANY} errors found")]);
+    ran.says(&[&format!("and {} more, not shown: {} unknown-key", MANY - 100, MANY - 100), "3,000 errors found"]);
 }

@@ -444,8 +444,8 @@ fn bad_files_are_refused_with_a_reason() {
         ("not-a-plan.json", "neither a plan nor a state"),
         ("array.json", "neither a plan nor a state"),
         ("empty.json", "the file is empty"),
-        ("version3.tfstate", "this is a state, not a plan"),
-        ("encrypted.tfstate", "the state is encrypted"),
+        ("version3.tfstate", "this is a state of Terraform"),
+        ("encrypted.tfstate", "this is a state of Terraform"),
     ] {
         let path = file(&format!("bad/{name}")).display().to_string();
         refused(&["check", "--plan", &path], &[name, text, "hint:"]);
@@ -453,8 +453,8 @@ fn bad_files_are_refused_with_a_reason() {
     let path = |name: &str| file(name).display().to_string();
     refused(&["check", "--state", &path("bad/version3.tfstate")], &["of version 3", "reads version 4"]);
     refused(&["check", "--state", &path("bad/encrypted.tfstate")], &["encrypted"]);
-    refused(&["check", "--state", &path("cases/two-rules/plan.json")], &["this is a plan, not a state", "--plan"]);
-    refused(&["check", "--plan", &path("estate/state.json")], &["this is a state, not a plan", "--state"]);
+    refused(&["check", "--state", &path("cases/two-rules/plan.json")], &["this is a plan of Terraform", "--plan"]);
+    refused(&["check", "--plan", &path("estate/state.json")], &["this is a state of Terraform", "--state"]);
     refused(&["check", "--plan", "nowhere.json"], &["nowhere.json"]);
     refused(&["check", "--plan", "x", "--state", "y"], &["cannot be used with"]);
     refused(&["check", "--all"], &["--plan"]);
