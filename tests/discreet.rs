@@ -8,25 +8,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
-use support::{Keur, Ran};
+use support::{Keur, POLICY, Ran};
 
 /// Clears the screen, colours, sets a title, turns the reading around, is not seen, and forges a line.
 const NASTY: &str = "n\u{1b}[2J\u{1b}[8m\u{1b}]0;t\u{7}\u{9b}31m\u{202e}\u{200b}\r\nFORGED: all is well";
-
-const POLICY: &str = "
-id: volume-encrypted
-title: Volumes are encrypted
-statement: encrypted-at-rest
-severity: high
-resource: AWS::EC2::Volume
-require: resource.encrypted
-deviation: \"{name} is not encrypted\"
-remedy: Encrypt it
-tests:
-  - {name: encrypted, given: {encrypted: true}, expect: pass}
-  - {name: not encrypted, given: {encrypted: false}, expect: deviation}
-  - {name: not readable, given: {encrypted: !unknown \"ec2:DescribeVolumes\"}, expect: unknown}
-";
 
 fn volume(name: &str, encrypted: Json) -> Json {
     json!({
